@@ -1,0 +1,73 @@
+"""Paths to buckets and keys, and back. Pure functions."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+from pyathena.transport.values import ObjectRef
+
+__all__ = ["PROTOCOLS", "join", "object_ref", "split", "strip_protocol"]
+
+PROTOCOLS: Final = ("s3", "s3a")
+
+# An access point is addressed by its ARN where a bucket's name would stand, and its ARN holds slashes:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+_ARN: Final = re.compile(
+    r"(?P<bucket>arn:[\w-]+:s3(?:-outposts|-object-lambda)?:[\w-]*:\d*:"
+    r"(?:outpost[/:][\w-]+[/:])?(?:accesspoint|bucket)[/:][\w.-]+)(?:/(?P<key>.*))?",
+    re.DOTALL,
+)
+_SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
+
+
+def strip_protocol(path: str | os.PathLike[str]) -> str:
+    """Return the path as ``bucket/key``, without ``s3://`` or a leading slash; all of the key stays as it is.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: it belongs to another protocol.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"a path is a str like 's3://bucket/key', got {type(path).__name__}: {path!r}")
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"a path is a str like 's3://bucket/key', got {text!r}")
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        if scheme[1].lower() not in PROTOCOLS:
+            raise ValueError(f"not a path in S3: {text!r} begins with {scheme[0]}; it should be s3://bucket/key")
+        return text[scheme.end() :]
+    return text.lstrip("/")
+
+
+def split(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """Return bucket and key; either may be empty. The bucket may be an access point's ARN."""
+    stripped = strip_protocol(path)
+    if stripped.startswith("arn:"):
+        arn = _ARN.fullmatch(stripped)
+        if arn is None:
+            raise ValueError(f"not the ARN of an access point, or of an object behind one: {stripped!r}")
+        return arn["bucket"], arn["key"] or ""
+    bucket, _, key = stripped.partition("/")
+    if not bucket and key:
+        raise ValueError(f"a path needs a bucket: {os.fspath(path)!r}; it should be s3://bucket/key")
+    return bucket, key
+
+
+def object_ref(path: str | os.PathLike[str]) -> ObjectRef:
+    """Return the object that the path names.
+
+    Raises:
+        ValueError: there is no key in it.
+    """
+    bucket, key = split(path)
+    if not key:
+        raise ValueError(f"a path to an object needs bucket and key: {os.fspath(path)!r}; it should be s3://bucket/key")
+    return ObjectRef(bucket, key)
+
+
+def join(bucket: str, key: str) -> str:
+    """Return the path of a key."""
+    return f"{bucket}/{key}" if key else bucket

@@ -1,0 +1,219 @@
+"""Write one object as it comes: one request if it is small, else parts that upload while more is written.
+
+Coroutines over the engine's transport; nothing here knows paths, fsspec or asyncio.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import replace
+from typing import Final
+
+from typing_extensions import Buffer
+
+from pyathena.filesystem.planning import equal_part_size, growing_part_size
+from pyathena.runtime import Runtime, Task, settle_all
+from pyathena.transport.errors import S3Error, S3NotFoundError
+from pyathena.transport.protocol import S3Transport
+from pyathena.transport.values import (
+    MAX_PARTS,
+    MIN_PART_SIZE,
+    CompletedPart,
+    MultipartUpload,
+    ObjectRef,
+    PutOptions,
+    PutResult,
+)
+
+__all__ = ["ABORT_SECONDS", "WRITE_WINDOW", "PartWriter", "abort_upload", "begin_upload"]
+
+_logger = logging.getLogger("pyathena.filesystem")
+
+WRITE_WINDOW: Final = 64 * 2**20
+"""Most bytes of parts in flight; at least one part always is."""
+
+ABORT_SECONDS: Final = 10.0
+"""How long a failed or cancelled upload may take to be aborted."""
+
+
+async def begin_upload(transport: S3Transport, ref: ObjectRef, options: PutOptions) -> MultipartUpload:
+    """Begin a multipart upload; the conditions among the options are for its end."""
+    return await transport.create_multipart_upload(ref, options=replace(options, if_match=None, if_none_match=None))
+
+
+async def abort_upload(transport: S3Transport, runtime: Runtime, upload: MultipartUpload) -> None:
+    """Abort an upload, whatever comes in between, within `ABORT_SECONDS`. That it cannot be aborted is logged."""
+    try:
+        await runtime.shield(transport.abort_multipart_upload(upload), ABORT_SECONDS)
+    except S3NotFoundError:
+        pass  # there is nothing left of it
+    except (S3Error, TimeoutError) as error:
+        _logger.warning(
+            "the multipart upload %s of %s/%s is left open: %s", upload.upload_id, upload.bucket, upload.key, error
+        )
+
+
+class PartWriter:
+    """Takes the bytes of an object in order. Nothing appears in S3 before `commit`; `discard` leaves nothing there.
+
+    Args:
+        transport: where to write.
+        runtime: how parallel steps are run.
+        ref: the object.
+        block_size: bytes of a part, 5 MiB or more; parts grow as the object does, so that 10 000 suffice.
+        options: content headers and conditions.
+        size: bytes of the whole object, if they are known: parts are then equal.
+    """
+
+    def __init__(
+        self,
+        transport: S3Transport,
+        runtime: Runtime,
+        ref: ObjectRef,
+        *,
+        block_size: int,
+        options: PutOptions,
+        size: int | None = None,
+    ) -> None:
+        if block_size < MIN_PART_SIZE and (size is None or size > block_size):
+            raise ValueError(
+                f"block_size is {MIN_PART_SIZE} bytes (5 MiB) or more for writing, since S3 takes no smaller parts; "
+                f"got {block_size}"
+            )
+        self.ref = ref
+        self._transport = transport
+        self._runtime = runtime
+        self._block_size = block_size if size is None else equal_part_size(size, block_size)
+        self._grows = size is None
+        self._options = options
+        self._buffer = bytearray()
+        self._upload: MultipartUpload | None = None
+        self._in_flight: deque[tuple[int, Task[CompletedPart]]] = deque()
+        self._parts: list[CompletedPart] = []
+        self._part_number = 1
+        self._failed: BaseException | None = None
+
+    @property
+    def upload(self) -> MultipartUpload | None:
+        """The multipart upload that is open, if there is one."""
+        return self._upload
+
+    def absorb(self, view: memoryview) -> bool:
+        """Take bytes that need nothing to be sent, if they are such; else return False. Never waits."""
+        if self._failed is not None or len(self._buffer) + view.nbytes > self._part_size():
+            return False
+        self._buffer += view
+        return True
+
+    async def write(self, data: Buffer) -> int:
+        """Take bytes; wait only while more than `WRITE_WINDOW` of them are in flight.
+
+        Raises:
+            S3Error: an earlier part failed. Nothing of the object is left in S3.
+        """
+        self._raise_failure()
+        view = memoryview(data).cast("B")
+        immutable = isinstance(data, bytes)
+        at = 0
+        try:
+            while at < view.nbytes:
+                size = self._part_size()
+                if len(self._buffer) == size:
+                    # It is sent when more comes, so that an object of just one part is one request.
+                    await self._send(self._buffer, size)
+                    self._buffer = bytearray()
+                elif immutable and not self._buffer and view.nbytes - at > size:
+                    await self._send(view[at : at + size], size)
+                    at += size
+                else:
+                    taken = view[at : at + size - len(self._buffer)]
+                    self._buffer += taken
+                    at += taken.nbytes
+        except BaseException as error:
+            await self._fail(error)
+            raise
+        return view.nbytes
+
+    async def flush(self) -> None:
+        """Send what fills a part. The object does not appear before `commit`."""
+        self._raise_failure()
+        size = self._part_size()
+        if len(self._buffer) < size:
+            return
+        try:
+            await self._send(self._buffer, size)
+        except BaseException as error:
+            await self._fail(error)
+            raise
+        self._buffer = bytearray()
+
+    async def commit(self) -> PutResult:
+        """Send the rest and make the object appear.
+
+        Raises:
+            S3AlreadyExistsError: the options say that it must not exist, and it does.
+            S3Error: it could not be written. Nothing of it is left in S3.
+        """
+        self._raise_failure()
+        try:
+            if self._upload is None:
+                return await self._transport.put_object(self.ref, self._buffer, options=self._options)
+            if self._buffer:
+                await self._send(self._buffer, len(self._buffer))
+            while self._in_flight:
+                await self._collect()
+            result = await self._transport.complete_multipart_upload(self._upload, self._parts, options=self._options)
+        except BaseException as error:
+            await self._fail(error)
+            raise
+        self._upload = None
+        return result
+
+    async def discard(self) -> None:
+        """Stop what is in flight and leave nothing in S3. May be called more than once."""
+        self._buffer = bytearray()
+        in_flight, self._in_flight = [task for _, task in self._in_flight], deque()
+        upload, self._upload = self._upload, None
+        for task in in_flight:
+            task.cancel()
+        try:
+            await settle_all(in_flight)
+        finally:
+            if upload is not None:
+                await abort_upload(self._transport, self._runtime, upload)
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    def _part_size(self) -> int:
+        return growing_part_size(self._part_number, self._block_size) if self._grows else self._block_size
+
+    async def _send(self, body: Buffer, size: int) -> None:
+        if self._part_number > MAX_PARTS:
+            raise ValueError(
+                f"{self.ref.bucket}/{self.ref.key} has more than {MAX_PARTS} parts of {self._block_size} bytes: "
+                "open it with the right size=, a larger block_size=, or without size="
+            )
+        if self._upload is None:
+            self._upload = await begin_upload(self._transport, self.ref, self._options)
+        while self._in_flight and sum(sent for sent, _ in self._in_flight) + size > WRITE_WINDOW:
+            await self._collect()
+        step = self._transport.upload_part(self._upload, self._part_number, body, options=self._options)
+        self._in_flight.append((size, self._runtime.spawn(step)))
+        self._part_number += 1
+
+    async def _collect(self) -> None:
+        _, task = self._in_flight[0]
+        await task.wait()
+        self._parts.append(await task)
+        self._in_flight.popleft()
+
+    async def _fail(self, error: BaseException) -> None:
+        self._failed = error
+        await self.discard()
+
+    def _raise_failure(self) -> None:
+        if self._failed is not None:
+            raise ValueError(
+                f"writing {self.ref.bucket}/{self.ref.key} failed before ({self._failed!r}), and nothing of it was kept"
+            ) from self._failed

@@ -1,0 +1,16 @@
+"""Tools for tests, ours and yours.
+
+* `pyathena.testing.conformance`: the contract of `S3Transport` as a pytest class; needs pytest (the extra ``testing``).
+
+Importing this package imports nothing else, so that it works without pytest.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if "pytest" in sys.modules:
+    import pytest
+
+    # pytest shows the values in a failed `assert` of a module that it has rewritten; of others it says nothing.
+    pytest.register_assert_rewrite("pyathena.testing.conformance")

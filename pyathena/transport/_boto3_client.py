@@ -1,0 +1,183 @@
+"""Build a boto3 client for S3 from a connection or from options. Known to the boto3 transport alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import boto3.session
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from pyathena import __version__
+from pyathena.transport.protocol import ConnectionLike
+
+__all__ = [
+    "DEFAULT_CONNECT_TIMEOUT",
+    "DEFAULT_MAX_CONCURRENCY",
+    "DEFAULT_READ_TIMEOUT",
+    "ClientOptions",
+    "S3ClientLike",
+]
+
+DEFAULT_MAX_CONCURRENCY: Final = 64
+DEFAULT_CONNECT_TIMEOUT: Final = 5.0
+"""Seconds; botocore's 60 leave a caller in doubt for a minute."""
+DEFAULT_READ_TIMEOUT: Final = 15.0
+"""Seconds without a byte, not seconds for a whole body."""
+
+_AWS_DOMAINS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
+
+
+class S3ClientLike(Protocol):
+    """What is used of a boto3 client for S3: clients of boto3 and of its stub packages both fit."""
+
+    @property
+    def meta(self) -> Any:
+        """``client.meta``: configuration, events, endpoint."""
+        ...
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        ...
+
+    def generate_presigned_url(self, ClientMethod: str, Params: Any = ..., ExpiresIn: int = ...) -> str:  # noqa: N803
+        """Sign one request for others to send."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """How to reach S3, with s3fs's names. What is None is left to boto3: environment, profile, instance role.
+
+    Args:
+        key: AWS access key id.
+        secret: AWS secret access key.
+        token: AWS session token.
+        anon: send requests unsigned; the credentials above are then left out.
+        endpoint_url: an S3-compatible server's URL.
+        use_ssl: use https where the endpoint does not say; ``client_kwargs`` wins over it.
+        client_kwargs: further arguments of ``session.client("s3", …)``; named options win over it.
+        config_kwargs: further arguments of ``botocore.config.Config``; they win over ours.
+        profile: a profile of the AWS configuration files.
+        region_name: AWS region.
+        connect_timeout: seconds to connect in, more than 0.
+        read_timeout: seconds without a byte until a request fails, more than 0.
+        connection: takes session, region, config and endpoint from there instead.
+    """
+
+    key: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    anon: bool = False
+    endpoint_url: str | None = None
+    use_ssl: bool = True
+    client_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    config_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    profile: str | None = None
+    region_name: str | None = None
+    connect_timeout: float | None = None
+    read_timeout: float | None = None
+    connection: ConnectionLike | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("connect_timeout", "read_timeout"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds > 0:
+                raise ValueError(f"{name} is a number of seconds more than 0, got {seconds!r}")
+        if (self.key is None) != (self.secret is None):
+            given, missing = ("secret", "key") if self.key is None else ("key", "secret")
+            raise ValueError(
+                f"{given}= was given without {missing}=: give both, or neither and let boto3 look for them"
+            )
+        if self.connection is not None:
+            self._refuse_beside_connection()
+
+    def _refuse_beside_connection(self) -> None:
+        if not isinstance(self.connection, ConnectionLike):
+            raise TypeError(
+                f"connection= needs the attributes session, region_name, config and s3_endpoint_url, "
+                f"got {type(self.connection).__name__!r}"
+            )
+        names = ("key", "secret", "token", "anon", "endpoint_url", "client_kwargs", "profile", "region_name")
+        beside = [name for name in names if getattr(self, name)]
+        if beside:
+            raise ValueError(f"connection= says how to connect already; leave out {', '.join(f'{n}=' for n in beside)}")
+
+    def build(self, *, max_connections: int, signature_version: str | None = None) -> S3ClientLike:
+        """Make a client with a pool of ``max_connections``. Reads files, and may take a tenth of a second."""
+        session = self._session()
+        arguments, config = self._arguments(max_connections, signature_version)
+        client: S3ClientLike = session.client("s3", **arguments, config=config)
+        if not _is_aws(client.meta.endpoint_url) and not _says_checksums(config):
+            # Since 1.36 botocore sends and expects checksums that other servers do not know (boto/boto3#4398).
+            when_required = Config(
+                request_checksum_calculation="when_required", response_checksum_validation="when_required"
+            )
+            client.close()
+            client = session.client("s3", **arguments, config=when_required.merge(config))
+        return client
+
+    def _session(self) -> Any:
+        if self.connection is not None:
+            return self.connection.session
+        credentials = {
+            "aws_access_key_id": self.key,
+            "aws_secret_access_key": self.secret,
+            "aws_session_token": self.token,
+        }
+        return boto3.session.Session(
+            profile_name=self.profile, region_name=self.region_name, **({} if self.anon else credentials)
+        )
+
+    def _arguments(self, max_connections: int, signature_version: str | None) -> tuple[dict[str, Any], Config]:
+        ours: dict[str, Any] = {
+            "connect_timeout": DEFAULT_CONNECT_TIMEOUT,
+            "read_timeout": DEFAULT_READ_TIMEOUT,
+            "tcp_keepalive": True,
+            "user_agent_extra": f"pyathena/{__version__}",
+            "retries": {"mode": "standard", "total_max_attempts": 5},
+        }
+        if signature_version is not None:
+            ours["signature_version"] = signature_version
+        config = Config(**ours)
+        if self.connection is not None:
+            arguments: dict[str, Any] = {
+                "region_name": self.connection.region_name,
+                "endpoint_url": self.connection.s3_endpoint_url,
+            }
+            given: Any = self.connection.config
+        else:
+            arguments = {"use_ssl": self.use_ssl, **self.client_kwargs}
+            given = arguments.pop("config", None)
+            if self.endpoint_url is not None:
+                arguments["endpoint_url"] = self.endpoint_url
+            if self.anon or self.key is not None:  # those of the session, or none, and not these
+                for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
+                    arguments.pop(name, None)
+        if given is not None:
+            config = config.merge(given)
+        said: dict[str, Any] = {**self.config_kwargs, "max_pool_connections": max_connections}
+        for name in ("connect_timeout", "read_timeout"):
+            if (seconds := getattr(self, name)) is not None:
+                said[name] = seconds
+        if self.anon:
+            said["signature_version"] = UNSIGNED
+        return arguments, config.merge(Config(**said))
+
+
+def _is_aws(endpoint_url: str) -> bool:
+    host = urlsplit(endpoint_url).hostname or ""
+    return host.endswith(_AWS_DOMAINS)
+
+
+def _says_checksums(config: Config) -> bool:
+    return (
+        config.request_checksum_calculation is not None
+        or config.response_checksum_validation is not None
+        or "AWS_REQUEST_CHECKSUM_CALCULATION" in os.environ
+        or "AWS_RESPONSE_CHECKSUM_VALIDATION" in os.environ
+    )

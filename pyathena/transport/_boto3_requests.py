@@ -1,0 +1,753 @@
+"""The table of S3 operations over a boto3 client: blocking, one method for one request.
+
+`ThreadedBoto3Transport` calls these in threads, `BlockingBoto3Transport` right where it is. Known to them alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from typing_extensions import Buffer, override
+
+from pyathena.transport._boto3_client import S3ClientLike
+from pyathena.transport._boto3_errors import translated
+from pyathena.transport.errors import (
+    S3ConnectionError,
+    S3IncompleteReadError,
+    S3InvalidRangeError,
+    S3InvalidRequestError,
+    S3ServerError,
+)
+from pyathena.transport.protocol import PresignedOperation
+from pyathena.transport.values import (
+    MAX_DELETE_KEYS,
+    MAX_PAGE_SIZE,
+    MAX_PARTS,
+    MAX_PRESIGNED_SECONDS,
+    AccessControl,
+    BucketInfo,
+    BucketPage,
+    ByteRange,
+    CompletedPart,
+    CopyOptions,
+    CustomerKey,
+    DeletedObject,
+    DeleteError,
+    DeleteResult,
+    GetOptions,
+    Grant,
+    ListPage,
+    MultipartUpload,
+    ObjectInfo,
+    ObjectKey,
+    ObjectRange,
+    ObjectRef,
+    ObjectSummary,
+    ObjectVersion,
+    PutOptions,
+    PutResult,
+    RequestOptions,
+    UploadPage,
+    VersioningStatus,
+    VersionPage,
+)
+
+__all__ = ["Abandoned", "Abandonment", "Boto3Requests"]
+
+_CHUNK: Final = 256 * 2**10
+"""Bytes of a body that are taken at a time: what is lost when a connection breaks, and how often a read looks up."""
+
+_NO_REQUEST_PAYER: Final = frozenset(
+    {
+        "head_bucket",
+        "create_bucket",
+        "delete_bucket",
+        "list_buckets",
+        "get_bucket_acl",
+        "put_bucket_acl",
+        "get_bucket_versioning",
+        "put_bucket_versioning",
+    }
+)
+
+_CONTENT_FIELDS: Final = {
+    "content_type": "ContentType",
+    "content_encoding": "ContentEncoding",
+    "content_disposition": "ContentDisposition",
+    "content_language": "ContentLanguage",
+    "cache_control": "CacheControl",
+}
+_CREATE_FIELDS: Final = {
+    **_CONTENT_FIELDS,
+    "metadata": "Metadata",
+    "acl": "ACL",
+    "storage_class": "StorageClass",
+    "server_side_encryption": "ServerSideEncryption",
+    "kms_key_id": "SSEKMSKeyId",
+}
+_INFO_FIELDS: Final = {
+    **_CONTENT_FIELDS,
+    "last_modified": "LastModified",
+    "version_id": "VersionId",
+    "storage_class": "StorageClass",
+    "server_side_encryption": "ServerSideEncryption",
+    "kms_key_id": "SSEKMSKeyId",
+    "parts_count": "PartsCount",
+}
+_CONDITIONS: Final = {
+    "if_match": "IfMatch",
+    "if_none_match": "IfNoneMatch",
+    "if_modified_since": "IfModifiedSince",
+    "if_unmodified_since": "IfUnmodifiedSince",
+    "part_number": "PartNumber",
+}
+_CHECKSUMS: Final = {name: f"Checksum{name.upper()}" for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")}
+
+
+class Abandoned(BaseException):
+    """The caller was cancelled and waits no more. Not an `Exception`, so that botocore lets it through unretried."""
+
+
+class Abandonment:
+    """Tells the thread that works for a call that its caller was cancelled, and wakes it.
+
+    Bytes reach the caller's buffer only inside `holding`, under the lock that `abandon` takes: once `abandon` has
+    returned, nothing is written there.
+    """
+
+    __slots__ = ("_abandoned", "_lock", "wake")
+
+    def __init__(self) -> None:
+        self._abandoned = False
+        self._lock = threading.Lock()
+        self.wake: Callable[[], object] | None = None
+        """Ends a read that waits for the network, if there is a way to."""
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+        if self.wake is not None:
+            self.wake()
+
+    def check(self) -> None:
+        if self._abandoned:
+            raise Abandoned
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        with self._lock:
+            self.check()
+            yield
+
+
+class _Body(io.RawIOBase):
+    """The bytes of a request as the file that botocore wants, without copying them.
+
+    botocore refuses a `memoryview`. A file has a second merit: it goes out in blocks, each with its own time limit,
+    where one `bytes` must go out as a whole within a single one. And a cancelled request stops at the next block.
+    """
+
+    def __init__(self, data: Buffer, abandonment: Abandonment) -> None:
+        self._view = memoryview(data).cast("B")
+        self._position = 0
+        self._abandonment = abandonment
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def tell(self) -> int:
+        return self._position
+
+    @override
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = (0, self._position, self._view.nbytes)[whence]
+        self._position = base + offset
+        return self._position
+
+    @override
+    def read(self, size: int | None = -1) -> Any:  # a memoryview: http.client sends it, hashlib takes it
+        self._abandonment.check()
+        stop = self._view.nbytes if size is None or size < 0 else self._position + size
+        block = self._view[self._position : stop]
+        self._position += block.nbytes
+        return block
+
+
+class Boto3Requests:
+    """Requests over one client. Arguments are those of the protocol's methods of the same names."""
+
+    def __init__(self, client: S3ClientLike, signer: Callable[[], S3ClientLike], *, requester_pays: bool) -> None:
+        self._client = client
+        self._signer = signer
+        self._requester_pays = requester_pays
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def head_object(self, ref: ObjectRef, options: GetOptions) -> ObjectInfo:
+        answer = self._call("head_object", ref.bucket, ref.key, options, **_version(ref), **_conditions(options))
+        return _object_info(ref.key, answer, size=answer["ContentLength"])
+
+    def get_object_range(
+        self,
+        ref: ObjectRef,
+        byte_range: ByteRange,
+        into: memoryview | None,
+        options: GetOptions,
+        abandonment: Abandonment,
+    ) -> ObjectRange:
+        if into is not None:
+            _check_buffer(into, byte_range)
+        if options.part_number is None:
+            which = {"Range": byte_range.header()}
+        elif byte_range == ByteRange(0):
+            which = {}
+        else:
+            raise ValueError(f"part_number={options.part_number} goes with ByteRange(0) only, got {byte_range}")
+        answer = self._call(
+            "get_object", ref.bucket, ref.key, options, **which, **_version(ref), **_conditions(options)
+        )
+        body = answer["Body"]
+        try:
+            return _read_range(ref, byte_range, into, answer, abandonment)
+        except BaseException:
+            body.close()  # a connection with a body half read cannot be used again
+            raise
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def put_object(self, ref: ObjectRef, body: Buffer, options: PutOptions, abandonment: Abandonment) -> PutResult:
+        _refuse_version(ref)
+        answer = self._call(
+            "put_object",
+            ref.bucket,
+            ref.key,
+            options,
+            Body=_Body(body, abandonment),
+            **_creation(options),
+            **_conditions(options),
+        )
+        return PutResult(answer["ETag"], answer.get("VersionId"))
+
+    def copy_object(self, source: ObjectRef, target: ObjectRef, options: CopyOptions) -> PutResult:
+        _refuse_version(target)
+        answer = self._call(
+            "copy_object",
+            target.bucket,
+            target.key,
+            options,
+            CopySource=_copy_source(source),
+            MetadataDirective=options.metadata_directive,
+            TaggingDirective=options.tagging_directive,
+            **_creation(options),
+            **_conditions(options),
+            **_source_conditions(options),
+        )
+        copied = answer["CopyObjectResult"]
+        return PutResult(copied["ETag"], answer.get("VersionId"), copied.get("LastModified"))
+
+    # --- multipart -------------------------------------------------------------------------------
+
+    def create_multipart_upload(self, ref: ObjectRef, options: PutOptions) -> MultipartUpload:
+        _refuse_version(ref)
+        if options.if_match is not None or options.if_none_match is not None:
+            raise ValueError("if_match and if_none_match are conditions of complete_multipart_upload; give them there")
+        params = _creation(options)
+        if self._client.meta.config.request_checksum_calculation != "when_required":
+            # botocore will send a checksum with each part; S3 wants to be told of it here.
+            params["ChecksumAlgorithm"] = "CRC32"
+        answer = self._call("create_multipart_upload", ref.bucket, ref.key, options, **params)
+        return MultipartUpload(ref.bucket, ref.key, answer["UploadId"])
+
+    def upload_part(
+        self, upload: MultipartUpload, part_number: int, body: Buffer, options: PutOptions, abandonment: Abandonment
+    ) -> CompletedPart:
+        _check_between("part_number", part_number, 1, MAX_PARTS)
+        answer = self._call(
+            "upload_part",
+            upload.bucket,
+            upload.key,
+            options,
+            UploadId=upload.upload_id,
+            PartNumber=part_number,
+            Body=_Body(body, abandonment),
+            **_customer_key(options.customer_key),
+        )
+        return CompletedPart(part_number, answer["ETag"], _checksums(answer))
+
+    def upload_part_copy(
+        self,
+        upload: MultipartUpload,
+        part_number: int,
+        source: ObjectRef,
+        byte_range: ByteRange | None,
+        options: CopyOptions,
+    ) -> CompletedPart:
+        _check_between("part_number", part_number, 1, MAX_PARTS)
+        which = {}
+        if byte_range is not None:
+            if byte_range.stop is None:
+                raise ValueError(f"UploadPartCopy needs a closed range, got {byte_range}; resolve it by the size first")
+            which["CopySourceRange"] = byte_range.header()
+        answer = self._call(
+            "upload_part_copy",
+            upload.bucket,
+            upload.key,
+            options,
+            UploadId=upload.upload_id,
+            PartNumber=part_number,
+            CopySource=_copy_source(source),
+            **which,
+            **_customer_key(options.customer_key),
+            **_source_conditions(options),
+        )
+        copied = answer["CopyPartResult"]
+        return CompletedPart(part_number, copied["ETag"], _checksums(copied))
+
+    def complete_multipart_upload(
+        self, upload: MultipartUpload, parts: Sequence[CompletedPart], options: PutOptions
+    ) -> PutResult:
+        if not parts:
+            raise ValueError(f"upload of {upload.key!r} has no part; upload an empty one for an empty object")
+        numbers = [part.part_number for part in parts]
+        if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+            raise S3InvalidRequestError(
+                f"parts are given in ascending order of their numbers, got {numbers}",
+                code="InvalidPartOrder",
+                operation="CompleteMultipartUpload",
+                bucket=upload.bucket,
+                key=upload.key,
+            )
+        sent = [
+            {
+                "PartNumber": part.part_number,
+                "ETag": part.etag,
+                **{_CHECKSUMS[name]: value for name, value in part.checksums.items()},
+            }
+            for part in parts
+        ]
+        answer = self._call(
+            "complete_multipart_upload",
+            upload.bucket,
+            upload.key,
+            options,
+            UploadId=upload.upload_id,
+            MultipartUpload={"Parts": sent},
+            **_conditions(options),
+            **_customer_key(options.customer_key),
+        )
+        return PutResult(answer["ETag"], answer.get("VersionId"))
+
+    def abort_multipart_upload(self, upload: MultipartUpload, options: RequestOptions) -> None:
+        self._call("abort_multipart_upload", upload.bucket, upload.key, options, UploadId=upload.upload_id)
+
+    def list_multipart_uploads(
+        self, bucket: str, prefix: str, max_uploads: int, token: str | None, options: RequestOptions
+    ) -> UploadPage:
+        _check_between("max_uploads", max_uploads, 1, MAX_PAGE_SIZE)
+        answer = self._call(
+            "list_multipart_uploads",
+            bucket,
+            None,
+            options,
+            Prefix=prefix,
+            MaxUploads=max_uploads,
+            **_markers(token, "KeyMarker", "UploadIdMarker"),
+        )
+        uploads = tuple(
+            MultipartUpload(bucket, upload["Key"], upload["UploadId"], upload.get("Initiated"))
+            for upload in answer.get("Uploads", ())
+        )
+        return UploadPage(uploads, _next_markers(answer, "NextKeyMarker", "NextUploadIdMarker"))
+
+    # --- deleting --------------------------------------------------------------------------------
+
+    def delete_objects(self, bucket: str, keys: Sequence[ObjectKey], options: RequestOptions) -> DeleteResult:
+        _check_between("the number of keys", len(keys), 1, MAX_DELETE_KEYS)
+        asked = dict.fromkeys(keys)
+        if len(asked) < len(keys):
+            raise ValueError(f"{len(keys) - len(asked)} of {len(keys)} keys are given twice; give each once")
+        named = [{"Key": k.key, **({} if k.version_id is None else {"VersionId": k.version_id})} for k in keys]
+        answer = self._call("delete_objects", bucket, None, options, Delete={"Objects": named, "Quiet": False})
+        deleted: dict[ObjectKey, DeletedObject] = {}
+        for entry in answer.get("Deleted", ()):
+            # Deleting a key with null as its version is answered with or without the word, by server.
+            key = ObjectKey(entry["Key"], entry.get("VersionId"))
+            deleted[key] = DeletedObject(
+                key.key, key.version_id, entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
+            )
+        errors = {
+            ObjectKey(entry.get("Key", ""), entry.get("VersionId") or None): DeleteError(
+                entry.get("Key", ""), entry.get("VersionId") or None, entry.get("Code", ""), entry.get("Message", "")
+            )
+            for entry in answer.get("Errors", ())
+        }
+        for key in asked:
+            if key not in deleted and key not in errors:
+                errors[key] = DeleteError(key.key, key.version_id, "NoAnswer", "S3's answer does not name this key")
+        return DeleteResult(tuple(found for key, found in deleted.items() if key not in errors), tuple(errors.values()))
+
+    # --- listing ---------------------------------------------------------------------------------
+
+    def list_objects(
+        self,
+        bucket: str,
+        prefix: str,
+        delimiter: str,
+        start_after: str,
+        max_keys: int,
+        token: str | None,
+        options: RequestOptions,
+    ) -> ListPage:
+        _check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        answer = self._call(
+            "list_objects_v2",
+            bucket,
+            None,
+            options,
+            Prefix=prefix,
+            MaxKeys=max_keys,
+            **_present(
+                Delimiter=delimiter or None,
+                StartAfter=start_after or None if token is None else None,
+                ContinuationToken=token,
+            ),
+        )
+        return ListPage(
+            tuple(
+                ObjectSummary(
+                    entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"], entry.get("StorageClass")
+                )
+                for entry in answer.get("Contents", ())
+            ),
+            tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ())),
+            answer.get("NextContinuationToken") if answer.get("IsTruncated") else None,
+        )
+
+    def list_object_versions(
+        self, bucket: str, prefix: str, delimiter: str, max_keys: int, token: str | None, options: RequestOptions
+    ) -> VersionPage:
+        _check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        answer = self._call(
+            "list_object_versions",
+            bucket,
+            None,
+            options,
+            Prefix=prefix,
+            MaxKeys=max_keys,
+            **_present(Delimiter=delimiter or None),
+            **_markers(token, "KeyMarker", "VersionIdMarker"),
+        )
+        entries = [(entry, False) for entry in answer.get("Versions", ())]
+        entries += [(entry, True) for entry in answer.get("DeleteMarkers", ())]
+        versions = [
+            ObjectVersion(
+                entry["Key"],
+                entry["VersionId"],
+                entry["IsLatest"],
+                entry["LastModified"],
+                entry.get("Size", 0),
+                entry.get("ETag", ""),
+                is_marker,
+                entry.get("StorageClass"),
+            )
+            for entry, is_marker in entries
+        ]
+        # S3 sends the two in one order, botocore hands them out in two lists.
+        versions.sort(key=lambda v: v.last_modified, reverse=True)
+        versions.sort(key=lambda v: (v.key.encode(), not v.is_latest))
+        return VersionPage(
+            tuple(versions),
+            tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ())),
+            _next_markers(answer, "NextKeyMarker", "NextVersionIdMarker"),
+        )
+
+    def list_buckets(self, max_buckets: int, token: str | None, options: RequestOptions) -> BucketPage:
+        _check_between("max_buckets", max_buckets, 1, MAX_PAGE_SIZE)
+        answer = self._call(
+            "list_buckets", None, None, options, MaxBuckets=max_buckets, **_present(ContinuationToken=token)
+        )
+        buckets = tuple(
+            BucketInfo(entry["Name"], entry.get("BucketRegion"), entry.get("CreationDate"))
+            for entry in answer.get("Buckets", ())
+        )
+        return BucketPage(buckets, answer.get("ContinuationToken"))
+
+    # --- tags, access, versions ------------------------------------------------------------------
+
+    def get_object_tagging(self, ref: ObjectRef, options: RequestOptions) -> Mapping[str, str]:
+        answer = self._call("get_object_tagging", ref.bucket, ref.key, options, **_version(ref))
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def put_object_tagging(self, ref: ObjectRef, tags: Mapping[str, str], options: RequestOptions) -> None:
+        tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+        self._call("put_object_tagging", ref.bucket, ref.key, options, Tagging={"TagSet": tag_set}, **_version(ref))
+
+    def get_object_acl(self, ref: ObjectRef, options: RequestOptions) -> AccessControl:
+        return _access_control(self._call("get_object_acl", ref.bucket, ref.key, options, **_version(ref)))
+
+    def put_object_acl(self, ref: ObjectRef, acl: str, options: RequestOptions) -> None:
+        self._call("put_object_acl", ref.bucket, ref.key, options, ACL=acl, **_version(ref))
+
+    def get_bucket_versioning(self, bucket: str, options: RequestOptions) -> VersioningStatus | None:
+        status: VersioningStatus | None = self._call("get_bucket_versioning", bucket, None, options).get("Status")
+        return status
+
+    # --- buckets ---------------------------------------------------------------------------------
+
+    def head_bucket(self, bucket: str, options: RequestOptions) -> BucketInfo:
+        answer = self._call("head_bucket", bucket, None, options)
+        headers = answer["ResponseMetadata"].get("HTTPHeaders", {})
+        return BucketInfo(bucket, answer.get("BucketRegion") or headers.get("x-amz-bucket-region"))
+
+    def create_bucket(self, bucket: str, region: str | None, acl: str | None, options: RequestOptions) -> None:
+        params = _present(ACL=acl)
+        where = region or self._client.meta.region_name
+        # us-east-1 is what no constraint means, and as a constraint it is refused.
+        if where and where not in ("us-east-1", "aws-global"):
+            params["CreateBucketConfiguration"] = {"LocationConstraint": where}
+        self._call("create_bucket", bucket, None, options, **params)
+
+    def delete_bucket(self, bucket: str, options: RequestOptions) -> None:
+        self._call("delete_bucket", bucket, None, options)
+
+    def get_bucket_acl(self, bucket: str, options: RequestOptions) -> AccessControl:
+        return _access_control(self._call("get_bucket_acl", bucket, None, options))
+
+    def put_bucket_acl(self, bucket: str, acl: str, options: RequestOptions) -> None:
+        self._call("put_bucket_acl", bucket, None, options, ACL=acl)
+
+    def put_bucket_versioning(self, bucket: str, status: VersioningStatus, options: RequestOptions) -> None:
+        self._call("put_bucket_versioning", bucket, None, options, VersioningConfiguration={"Status": status})
+
+    # --- signing ---------------------------------------------------------------------------------
+
+    def presigned_url(
+        self, operation: PresignedOperation, ref: ObjectRef, expires_in: int, options: RequestOptions
+    ) -> str:
+        _check_between("expires_in", expires_in, 1, MAX_PRESIGNED_SECONDS)
+        params = {"Bucket": ref.bucket, "Key": ref.key, **_version(ref), **self._common(operation, options)}
+        with translated(_operation(operation), ref.bucket, ref.key):
+            return self._signer().generate_presigned_url(operation, Params=params, ExpiresIn=expires_in)
+
+    # --- one request -----------------------------------------------------------------------------
+
+    def _call(
+        self, method: str, bucket: str | None, key: str | None, options: RequestOptions, **params: Any
+    ) -> Mapping[str, Any]:
+        if bucket is not None:
+            params["Bucket"] = bucket
+        if key is not None:
+            params["Key"] = key
+        # What the caller names by S3's name wins over what we would send.
+        params.update(self._common(method, options))
+        with translated(_operation(method), bucket, key, must_not_exist=getattr(options, "if_none_match", None) == "*"):
+            answer: Mapping[str, Any] = getattr(self._client, method)(**params)
+        return answer
+
+    def _common(self, method: str, options: RequestOptions) -> dict[str, object]:
+        common = _present(ExpectedBucketOwner=options.expected_bucket_owner)
+        if (options.requester_pays or self._requester_pays) and method not in _NO_REQUEST_PAYER:
+            common["RequestPayer"] = "requester"
+        if "SSECustomerKey" in options.extra_args or "CopySourceSSECustomerKey" in options.extra_args:
+            # An error of botocore's over it would show the key.
+            raise ValueError("an SSE-C key goes into customer_key= or source_customer_key=, not into extra_args")
+        common.update(options.extra_args)
+        return common
+
+
+def _read_range(
+    ref: ObjectRef,
+    byte_range: ByteRange,
+    into: memoryview | None,
+    answer: Mapping[str, Any],
+    abandonment: Abandonment,
+) -> ObjectRange:
+    body = answer["Body"]
+    length: int = answer["ContentLength"]
+    start, object_size, skip = _place(ref, byte_range, answer, length)
+    size = length - skip if byte_range.stop is None else min(length - skip, byte_range.stop - start)
+    if into is not None and size > into.nbytes:
+        raise ValueError(f"into holds {into.nbytes} bytes, and {ref} has {size} from byte {start} on")
+    owned: io.BytesIO | None = None
+    if into is None:
+        # BytesIO hands out the memory that it was given, so that the bytes are written once and never joined.
+        owned = io.BytesIO(bytes(size))
+        target = owned.getbuffer()
+    else:
+        target = into[:size]
+    abandonment.wake = getattr(getattr(body, "_raw_stream", None), "shutdown", None)
+    received = -skip
+    try:
+        with translated("GetObject", ref.bucket, ref.key):
+            while received < size:
+                chunk = body.read(min(size - received, _CHUNK)) if received >= 0 else body.read(min(-received, _CHUNK))
+                if not chunk:
+                    raise S3ConnectionError("The body ended early", operation="GetObject")
+                with abandonment.holding():
+                    if received >= 0:
+                        target[received : received + len(chunk)] = chunk
+                received += len(chunk)
+    except S3ConnectionError as error:
+        abandonment.check()
+        raise S3IncompleteReadError(
+            f"The body broke off after {max(received, 0)} of {size} bytes: {error.strerror}",
+            start=start,
+            received=max(received, 0),
+            etag=answer["ETag"],
+            object_size=object_size,
+            operation="GetObject",
+            bucket=ref.bucket,
+            key=ref.key,
+        ) from error.__cause__
+    finally:
+        abandonment.wake = None
+    if skip + size < length:
+        body.close()
+    data: bytes | memoryview = target
+    if owned is not None:
+        target.release()
+        data = owned.getvalue()
+    info = _object_info(ref.key, answer, size=object_size)
+    return ObjectRange(data, start, size, object_size, answer["ETag"], answer.get("VersionId"), info)
+
+
+def _place(ref: ObjectRef, byte_range: ByteRange, answer: Mapping[str, Any], length: int) -> tuple[int, int, int]:
+    """Tell where the body stands: its first byte that was asked for, the object's size, and how many to skip."""
+    told = answer.get("ContentRange")
+    if told is None:
+        if length <= byte_range.start:
+            raise S3InvalidRangeError(
+                f"The range begins at byte {byte_range.start} of {length}",
+                object_size=length,
+                status=416,
+                code="InvalidRange",
+                operation="GetObject",
+                bucket=ref.bucket,
+                key=ref.key,
+            )
+        return byte_range.start, length, byte_range.start
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", told)
+    if match is not None:
+        first, last, object_size = map(int, match.groups())
+        if last - first + 1 == length and (first == byte_range.start or "PartsCount" in answer):
+            return first, object_size, 0
+    raise S3ServerError(
+        f"Asked for {byte_range.header()}, answered with {length} bytes and Content-Range {told!r}",
+        operation="GetObject",
+        bucket=ref.bucket,
+        key=ref.key,
+    )
+
+
+def _check_buffer(into: memoryview, byte_range: ByteRange) -> None:
+    if into.readonly or not into.contiguous or into.ndim != 1 or into.format != "B":
+        raise ValueError("into must be a writable, contiguous view of single bytes: memoryview(…).cast('B')")
+    if byte_range.size is not None and into.nbytes < byte_range.size:
+        raise ValueError(f"into holds {into.nbytes} bytes, fewer than the {byte_range.size} of {byte_range}")
+
+
+def _check_between(what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{what} is {low} to {high}, got {value}")
+
+
+def _refuse_version(ref: ObjectRef) -> None:
+    if ref.version_id is not None:
+        raise ValueError(f"S3 chooses the version of what is written, got version_id={ref.version_id!r}")
+
+
+def _operation(method: str) -> str:
+    return "".join(word.title() for word in method.split("_"))
+
+
+def _present(**params: object) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _named(options: object, names: Mapping[str, str]) -> dict[str, Any]:
+    return {theirs: value for ours, theirs in names.items() if (value := getattr(options, ours, None))}
+
+
+def _version(ref: ObjectRef) -> dict[str, str]:
+    return {} if ref.version_id is None else {"VersionId": ref.version_id}
+
+
+def _conditions(options: GetOptions | PutOptions) -> dict[str, Any]:
+    return _named(options, _CONDITIONS) | (
+        _customer_key(options.customer_key) if isinstance(options, GetOptions) else {}
+    )
+
+
+def _creation(options: PutOptions) -> dict[str, Any]:
+    tags = {"Tagging": urlencode(options.tags)} if options.tags else {}
+    return _named(options, _CREATE_FIELDS) | _customer_key(options.customer_key) | tags
+
+
+def _source_conditions(options: CopyOptions) -> dict[str, Any]:
+    return _present(CopySourceIfMatch=options.source_if_match) | _customer_key(
+        options.source_customer_key, "CopySource"
+    )
+
+
+def _customer_key(key: CustomerKey | None, prefix: str = "") -> dict[str, Any]:
+    # botocore adds the key's MD5, and encodes both.
+    if key is None:
+        return {}
+    return {f"{prefix}SSECustomerAlgorithm": key.algorithm, f"{prefix}SSECustomerKey": key.key}
+
+
+def _copy_source(source: ObjectRef) -> dict[str, str]:
+    return {"Bucket": source.bucket, "Key": source.key, **_version(source)}
+
+
+def _checksums(answer: Mapping[str, Any]) -> dict[str, str]:
+    return {name: answer[theirs] for name, theirs in _CHECKSUMS.items() if theirs in answer}
+
+
+def _object_info(key: str, answer: Mapping[str, Any], *, size: int) -> ObjectInfo:
+    fields = {ours: answer[theirs] for ours, theirs in _INFO_FIELDS.items() if theirs in answer}
+    return ObjectInfo(key=key, size=size, etag=answer["ETag"], metadata=answer.get("Metadata", {}), **fields)
+
+
+def _access_control(answer: Mapping[str, Any]) -> AccessControl:
+    grants = []
+    for grant in answer.get("Grants", ()):
+        grantee = grant.get("Grantee", {})
+        name = grantee.get("ID") or grantee.get("URI") or grantee.get("EmailAddress") or ""
+        grants.append(Grant(name, grant.get("Permission", "")))
+    return AccessControl(answer.get("Owner", {}).get("ID"), tuple(grants))
+
+
+# Listings of versions and uploads go on after two markers; a token of ours is both.
+
+
+def _markers(token: str | None, key_marker: str, id_marker: str) -> dict[str, str]:
+    if token is None:
+        return {}
+    try:
+        key, identity = json.loads(base64.urlsafe_b64decode(token))
+    except ValueError as error:
+        raise ValueError(f"{token!r} is no token of a page before") from error
+    return {key_marker: key, **({id_marker: identity} if identity else {})}
+
+
+def _next_markers(answer: Mapping[str, Any], key_marker: str, id_marker: str) -> str | None:
+    if not answer.get("IsTruncated"):
+        return None
+    markers = json.dumps([answer.get(key_marker, ""), answer.get(id_marker, "")])
+    return base64.urlsafe_b64encode(markers.encode()).decode()

@@ -1,0 +1,520 @@
+"""S3 through boto3: in threads of its own for asyncio, or in the calling thread.
+
+Both transports are one table of operations (`pyathena.transport._boto3_requests`) and differ only in where a request
+runs. boto3, botocore and urllib3 are known to this module and its ``_boto3_`` neighbours alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import threading
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from typing_extensions import Buffer, override
+
+from pyathena.transport._boto3_client import DEFAULT_MAX_CONCURRENCY, ClientOptions, S3ClientLike
+from pyathena.transport._boto3_requests import Abandonment, Boto3Requests
+from pyathena.transport.errors import S3ClosedError
+from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
+from pyathena.transport.values import (
+    AccessControl,
+    BucketInfo,
+    BucketPage,
+    ByteRange,
+    CompletedPart,
+    CopyOptions,
+    DeleteResult,
+    GetOptions,
+    ListPage,
+    MultipartUpload,
+    ObjectInfo,
+    ObjectKey,
+    ObjectRange,
+    ObjectRef,
+    PutOptions,
+    PutResult,
+    RequestOptions,
+    UploadPage,
+    VersioningStatus,
+    VersionPage,
+)
+
+__all__ = ["BlockingBoto3Transport", "S3ClientLike", "ThreadedBoto3Transport"]
+
+T = TypeVar("T")
+
+_REQUEST = RequestOptions()
+_GET = GetOptions()
+_PUT = PutOptions()
+_COPY = CopyOptions()
+
+
+class _ProcessState:
+    """What a transport holds in one process: a client, a pool of threads. A forked child makes its own."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.requests: Boto3Requests | None = None
+        self.clients: list[S3ClientLike] = []
+        self.executor: ThreadPoolExecutor | None = None
+        self.running: set[Future[Any]] = set()
+        self.in_flight = 0
+
+
+class _Boto3Transport(S3Transport):
+    """What the two have in common: how a client is made, and every operation but where it runs."""
+
+    def __init__(
+        self,
+        connection: ConnectionLike | None = None,
+        *,
+        client: S3ClientLike | None = None,
+        max_concurrency: int | None = None,
+        requester_pays: bool = False,
+        key: str | None = None,
+        secret: str | None = None,
+        token: str | None = None,
+        anon: bool = False,
+        endpoint_url: str | None = None,
+        use_ssl: bool = True,
+        client_kwargs: Mapping[str, Any] | None = None,
+        config_kwargs: Mapping[str, Any] | None = None,
+        profile: str | None = None,
+        region_name: str | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
+    ) -> None:
+        """Take the way to S3; nothing is read, started or sent before the first request.
+
+        Args:
+            connection: a connection to Athena (or any `ConnectionLike`), whose session, region, configuration and S3
+                endpoint are used. Leave out the options that say the same.
+            client: a boto3 client for S3 that is used as it is, its retries and pool included, and is not closed.
+            max_concurrency: most requests in flight, 1 or more; also the size of the connection pool. 64 if None.
+            requester_pays: send ``RequestPayer`` with every request that knows it.
+            key: AWS access key id. This and what follows are s3fs's options; what is None is left to boto3:
+                environment, profile, instance role.
+            secret: AWS secret access key.
+            token: AWS session token.
+            anon: send requests unsigned.
+            endpoint_url: URL of an S3-compatible server. Unless ``config_kwargs`` or the environment say otherwise,
+                checksums are then sent and expected only where S3 requires them.
+            use_ssl: use https where the endpoint does not say.
+            client_kwargs: further arguments of ``session.client("s3", …)``; the options above win over it.
+            config_kwargs: further arguments of ``botocore.config.Config``.
+            profile: a profile of the AWS configuration files.
+            region_name: AWS region.
+            connect_timeout: seconds to connect in, more than 0; 5 if None.
+            read_timeout: seconds without a byte until a request fails, more than 0; 15 if None.
+
+        Raises:
+            ValueError: options that contradict each other, or are out of their bounds.
+            TypeError: ``connection`` is none.
+        """
+        if max_concurrency is not None and max_concurrency < 1:
+            raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
+        arguments: dict[str, Any] = {
+            "connection": connection,
+            "key": key,
+            "secret": secret,
+            "token": token,
+            "anon": anon,
+            "endpoint_url": endpoint_url,
+            "client_kwargs": client_kwargs,
+            "config_kwargs": config_kwargs,
+            "profile": profile,
+            "region_name": region_name,
+            "connect_timeout": connect_timeout,
+            "read_timeout": read_timeout,
+        }
+        arguments = {name: value for name, value in arguments.items() if value}
+        if client is not None and arguments:
+            raise ValueError(f"client= is used as it is; leave out {', '.join(f'{name}=' for name in arguments)}")
+        self._options = ClientOptions(use_ssl=use_ssl, **arguments)
+        self._client = client
+        self._requester_pays = requester_pays
+        self._max_concurrency = self._choose_concurrency(max_concurrency)
+        self._closed = False
+        self._peak_in_flight = 0
+        self._by_process: dict[int, _ProcessState] = {}
+        self._arguments = {
+            **arguments,
+            "use_ssl": use_ssl,
+            "requester_pays": requester_pays,
+            "max_concurrency": max_concurrency,
+        }
+
+    def _choose_concurrency(self, asked: int | None) -> int:
+        if self._client is None:
+            # A pool that is smaller than the number of threads would open and throw away connections.
+            return asked or int(self._options.config_kwargs.get("max_pool_connections", DEFAULT_MAX_CONCURRENCY))
+        pool: int = self._client.meta.config.max_pool_connections
+        if asked is not None and asked > pool:
+            warnings.warn(
+                f"max_concurrency={asked}, but the client's pool has {pool} connections: "
+                f"make the client with Config(max_pool_connections={asked})",
+                stacklevel=4,
+            )
+        return asked or pool
+
+    @property
+    def max_concurrency(self) -> int:
+        """Most requests in flight at a time."""
+        return self._max_concurrency
+
+    @property
+    def peak_in_flight(self) -> int:
+        """The most requests that were in flight at a time so far."""
+        return self._peak_in_flight
+
+    @override
+    def __repr__(self) -> str:
+        where = "client" if self._client else "connection" if self._options.connection else ""
+        where = where or urlsplit(self._options.endpoint_url or "").hostname or "AWS"
+        return f"<{type(self).__name__} to {where}, max_concurrency={self._max_concurrency}, at {id(self):#x}>"
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._client is not None:
+            raise TypeError(
+                f"a {type(self).__name__} over a client= cannot be pickled, since a boto3 client cannot: "
+                "make it from options (key=, endpoint_url= …) or give each process its own"
+            )
+        return partial(type(self), **self._arguments), ()
+
+    # --- where requests run ----------------------------------------------------------------------
+
+    def _state(self) -> _ProcessState:
+        state = self._by_process.get(os.getpid())
+        if state is None:
+            if self._client is not None and self._by_process:
+                self._client.close()  # after a fork: its idle connections are the parent's
+            state = self._by_process.setdefault(os.getpid(), _ProcessState())
+        return state
+
+    def _requests(self, state: _ProcessState) -> Boto3Requests:
+        if state.requests is None:
+            with state.lock:
+                if state.requests is None:
+                    state.requests = self._build(state)
+        return state.requests
+
+    def _build(self, state: _ProcessState) -> Boto3Requests:
+        if self._client is not None:
+            client = self._client
+            return Boto3Requests(client, lambda: client, requester_pays=self._requester_pays)
+        owned = self._options.build(max_connections=self._max_concurrency)
+        state.clients.append(owned)
+        return Boto3Requests(owned, partial(self._signer, state, owned), requester_pays=self._requester_pays)
+
+    def _signer(self, state: _ProcessState, client: S3ClientLike) -> S3ClientLike:
+        """A client that presigns with SigV4: botocore's default for presigned URLs is SigV2, which S3 phases out."""
+        if self._options.anon:
+            return client
+        with state.lock:
+            if len(state.clients) == 1:
+                state.clients.append(self._options.build(max_connections=1, signature_version="s3v4"))
+            return state.clients[-1]
+
+    def _run(
+        self,
+        state: _ProcessState,
+        function: Callable[[Boto3Requests, Abandonment], T],
+        abandonment: Abandonment,
+    ) -> T:
+        abandonment.check()
+        if self._closed:
+            raise self._closed_error()
+        requests = self._requests(state)
+        with state.lock:
+            state.in_flight += 1
+            self._peak_in_flight = max(self._peak_in_flight, state.in_flight)
+        try:
+            return function(requests, abandonment)
+        finally:
+            with state.lock:
+                state.in_flight -= 1
+
+    def _closed_error(self) -> S3ClosedError:
+        return S3ClosedError(f"{self!r} was closed; make a new one")
+
+    @abstractmethod
+    async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T: ...
+
+    @override
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._release(self._by_process.pop(os.getpid(), _ProcessState()))
+
+    def _release(self, state: _ProcessState) -> None:
+        for client in state.clients:
+            client.close()
+
+    # --- the operations --------------------------------------------------------------------------
+
+    @override
+    async def head_object(self, ref: ObjectRef, *, options: GetOptions = _GET) -> ObjectInfo:
+        return await self._perform(lambda to, _: to.head_object(ref, options))
+
+    @override
+    async def get_object_range(
+        self,
+        ref: ObjectRef,
+        byte_range: ByteRange,
+        *,
+        into: memoryview | None = None,
+        options: GetOptions = _GET,
+    ) -> ObjectRange:
+        return await self._perform(lambda to, call: to.get_object_range(ref, byte_range, into, options, call))
+
+    @override
+    async def put_object(self, ref: ObjectRef, body: Buffer, *, options: PutOptions = _PUT) -> PutResult:
+        return await self._perform(lambda to, call: to.put_object(ref, body, options, call), write=True)
+
+    @override
+    async def copy_object(self, source: ObjectRef, target: ObjectRef, *, options: CopyOptions = _COPY) -> PutResult:
+        return await self._perform(lambda to, _: to.copy_object(source, target, options), write=True)
+
+    @override
+    async def create_multipart_upload(self, ref: ObjectRef, *, options: PutOptions = _PUT) -> MultipartUpload:
+        return await self._perform(lambda to, _: to.create_multipart_upload(ref, options), write=True)
+
+    @override
+    async def upload_part(
+        self, upload: MultipartUpload, part_number: int, body: Buffer, *, options: PutOptions = _PUT
+    ) -> CompletedPart:
+        return await self._perform(
+            lambda to, call: to.upload_part(upload, part_number, body, options, call), write=True
+        )
+
+    @override
+    async def upload_part_copy(
+        self,
+        upload: MultipartUpload,
+        part_number: int,
+        source: ObjectRef,
+        byte_range: ByteRange | None = None,
+        *,
+        options: CopyOptions = _COPY,
+    ) -> CompletedPart:
+        return await self._perform(
+            lambda to, _: to.upload_part_copy(upload, part_number, source, byte_range, options), write=True
+        )
+
+    @override
+    async def complete_multipart_upload(
+        self, upload: MultipartUpload, parts: Sequence[CompletedPart], *, options: PutOptions = _PUT
+    ) -> PutResult:
+        return await self._perform(lambda to, _: to.complete_multipart_upload(upload, parts, options), write=True)
+
+    @override
+    async def abort_multipart_upload(self, upload: MultipartUpload, *, options: RequestOptions = _REQUEST) -> None:
+        return await self._perform(lambda to, _: to.abort_multipart_upload(upload, options), write=True)
+
+    @override
+    async def list_multipart_uploads(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        max_uploads: int = 1000,
+        token: str | None = None,
+        options: RequestOptions = _REQUEST,
+    ) -> UploadPage:
+        return await self._perform(lambda to, _: to.list_multipart_uploads(bucket, prefix, max_uploads, token, options))
+
+    @override
+    async def delete_objects(
+        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
+    ) -> DeleteResult:
+        return await self._perform(lambda to, _: to.delete_objects(bucket, keys, options), write=True)
+
+    @override
+    async def list_objects(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        start_after: str = "",
+        max_keys: int = 1000,
+        token: str | None = None,
+        options: RequestOptions = _REQUEST,
+    ) -> ListPage:
+        return await self._perform(
+            lambda to, _: to.list_objects(bucket, prefix, delimiter, start_after, max_keys, token, options)
+        )
+
+    @override
+    async def list_object_versions(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        max_keys: int = 1000,
+        token: str | None = None,
+        options: RequestOptions = _REQUEST,
+    ) -> VersionPage:
+        return await self._perform(
+            lambda to, _: to.list_object_versions(bucket, prefix, delimiter, max_keys, token, options)
+        )
+
+    @override
+    async def list_buckets(
+        self, *, max_buckets: int = 1000, token: str | None = None, options: RequestOptions = _REQUEST
+    ) -> BucketPage:
+        return await self._perform(lambda to, _: to.list_buckets(max_buckets, token, options))
+
+    @override
+    async def get_object_tagging(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> Mapping[str, str]:
+        return await self._perform(lambda to, _: to.get_object_tagging(ref, options))
+
+    @override
+    async def put_object_tagging(
+        self, ref: ObjectRef, tags: Mapping[str, str], *, options: RequestOptions = _REQUEST
+    ) -> None:
+        return await self._perform(lambda to, _: to.put_object_tagging(ref, tags, options), write=True)
+
+    @override
+    async def get_object_acl(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> AccessControl:
+        return await self._perform(lambda to, _: to.get_object_acl(ref, options))
+
+    @override
+    async def put_object_acl(self, ref: ObjectRef, acl: str, *, options: RequestOptions = _REQUEST) -> None:
+        return await self._perform(lambda to, _: to.put_object_acl(ref, acl, options), write=True)
+
+    @override
+    async def get_bucket_versioning(
+        self, bucket: str, *, options: RequestOptions = _REQUEST
+    ) -> VersioningStatus | None:
+        return await self._perform(lambda to, _: to.get_bucket_versioning(bucket, options))
+
+    @override
+    async def head_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> BucketInfo:
+        return await self._perform(lambda to, _: to.head_bucket(bucket, options))
+
+    @override
+    async def create_bucket(
+        self,
+        bucket: str,
+        *,
+        region: str | None = None,
+        acl: str | None = None,
+        options: RequestOptions = _REQUEST,
+    ) -> None:
+        return await self._perform(lambda to, _: to.create_bucket(bucket, region, acl, options), write=True)
+
+    @override
+    async def delete_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> None:
+        return await self._perform(lambda to, _: to.delete_bucket(bucket, options), write=True)
+
+    @override
+    async def get_bucket_acl(self, bucket: str, *, options: RequestOptions = _REQUEST) -> AccessControl:
+        return await self._perform(lambda to, _: to.get_bucket_acl(bucket, options))
+
+    @override
+    async def put_bucket_acl(self, bucket: str, acl: str, *, options: RequestOptions = _REQUEST) -> None:
+        return await self._perform(lambda to, _: to.put_bucket_acl(bucket, acl, options), write=True)
+
+    @override
+    async def put_bucket_versioning(
+        self, bucket: str, status: VersioningStatus, *, options: RequestOptions = _REQUEST
+    ) -> None:
+        return await self._perform(lambda to, _: to.put_bucket_versioning(bucket, status, options), write=True)
+
+    @override
+    async def presigned_url(
+        self,
+        operation: PresignedOperation,
+        ref: ObjectRef,
+        *,
+        expires_in: int = 3600,
+        options: RequestOptions = _REQUEST,
+    ) -> str:
+        return await self._perform(lambda to, _: to.presigned_url(operation, ref, expires_in, options))
+
+
+class BlockingBoto3Transport(_Boto3Transport):
+    """boto3 in the calling thread: its coroutines never suspend, so that no event loop is needed to run them.
+
+    This is what `S3FileSystem` uses. On an event loop it would block the loop.
+    """
+
+    @override
+    async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T:
+        return self._run(self._state(), function, Abandonment())
+
+
+class ThreadedBoto3Transport(_Boto3Transport):
+    """boto3 in threads that the transport owns: as many as connections in the pool, and as requests in flight.
+
+    The threads are made when they are needed, and again in a forked child. Context variables of the caller reach them.
+    Signing, and refreshing credentials, happens there too, when a request's turn has come. A thread is free again when
+    its request has really ended, also if the caller was cancelled: a read that waits for the body is woken, one that
+    waits for the answer may take until ``read_timeout``.
+    """
+
+    @override
+    async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T:
+        if self._closed:
+            raise self._closed_error()
+        state = self._state()
+        abandonment = Abandonment()
+        run = partial(contextvars.copy_context().run, self._run, state, function, abandonment)
+        try:
+            pending = self._executor(state).submit(run)
+        except RuntimeError as error:  # closed by another thread in between
+            raise self._closed_error() from error
+        state.running.add(pending)
+        pending.add_done_callback(state.running.discard)
+        answer = asyncio.wrap_future(pending)
+        try:
+            return await (asyncio.shield(answer) if write else answer)
+        except asyncio.CancelledError:
+            started = not pending.cancel()
+            abandonment.abandon()
+            if write and started:
+                await _outcome(answer)
+            raise
+
+    def _executor(self, state: _ProcessState) -> ThreadPoolExecutor:
+        with state.lock:
+            if state.executor is None:
+                state.executor = ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="pyathena-s3")
+            return state.executor
+
+    @override
+    async def aclose(self) -> None:
+        state = self._by_process.get(os.getpid())
+        running = [] if state is None else [asyncio.wrap_future(future) for future in list(state.running)]
+        self._closed = True  # what still waits for a thread will see this and raise
+        if running:
+            await asyncio.wait(running)
+            for ended in running:
+                ended.cancelled() or ended.exception()  # it is its caller's; nobody is to be warned of it here
+        if state is not None:
+            if state.executor is not None:
+                state.executor.shutdown(wait=False)
+            self._release(state)
+            self._by_process.pop(os.getpid(), None)
+
+
+async def _outcome(answer: asyncio.Future[Any]) -> None:
+    """Wait until a write has ended, whatever comes in between; the threads' own time limits bound it."""
+    while not answer.done():
+        try:
+            await asyncio.wait([answer])
+        except asyncio.CancelledError:
+            continue  # the caller raises the first one
+    if not answer.cancelled():
+        answer.exception()

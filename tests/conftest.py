@@ -1,0 +1,43 @@
+"""What all tests share: an environment without the developer's AWS settings, and one server of each kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import KEY, SECRET, MotoServer, RcloneServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_aws_settings_of_the_developers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests see dummy credentials, and neither ~/.aws nor the network addresses that hand out real ones."""
+    nowhere: Path = tmp_path_factory.mktemp("aws")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper().startswith(("AWS_", "BOTO_")) or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+                patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "no-config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "no-credentials"))
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """The URL of a moto server that all tests share: use a bucket of your own."""
+    with MotoServer() as server:
+        yield server.endpoint
+
+
+@pytest.fixture(scope="session")
+def rclone_endpoint() -> Iterator[str]:
+    """The URL of an rclone server that all tests share: use a bucket of your own."""
+    with RcloneServer() as server:
+        yield server.endpoint

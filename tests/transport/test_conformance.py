@@ -1,0 +1,385 @@
+"""The contract of `S3Transport`, run for our own transports against the servers that we have."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+from urllib.request import urlopen
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pyathena.testing.conformance import (
+    ALL_CAPABILITIES,
+    Capability,
+    Runner,
+    S3TransportTests,
+    StalledRead,
+    TransportUnderTest,
+)
+from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transport
+from pyathena.transport.memory import InMemoryTransport
+from pyathena.transport.values import MIN_PART_SIZE, ObjectRef
+from tests.servers import KEY, SECRET, StallingServer
+
+T = TypeVar("T")
+
+MOTO: frozenset[Capability] = ALL_CAPABILITIES - {
+    "complete_if_match",
+    "conditional_copies",
+    "no_such_upload",  # moto answers 500
+    "part_copy_bounds",  # moto copies what there is
+    "part_reads",  # moto heeds PartNumber on HEAD only
+    "sse_customer_keys",  # moto takes them and does not encrypt
+    "upload_pages",
+}
+RCLONE: frozenset[Capability] = ALL_CAPABILITIES - {
+    "acl",
+    "any_delimiter",
+    "any_key",  # its store is a directory
+    "bucket_regions",
+    "complete_if_match",
+    "conditional_copies",
+    "conditional_reads",
+    "conditional_writes",
+    "copy_onto_itself",
+    "delete_errors",
+    "invalid_range_size",
+    "minimum_part_size",
+    "multipart_etag",  # completing answers S3's ETag, reads tell the MD5 of the whole
+    "part_copy",  # it takes the request for an UploadPart without a body, and answers 200
+    "part_copy_bounds",
+    "part_reads",
+    "range_status_206",
+    "separate_parts",  # it writes parts to the file as they come
+    "sse_customer_keys",
+    "tags",
+    "versions",
+}
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as ended:
+        answer: T = ended.value
+        return answer
+    coroutine.close()
+    raise TypeError("suspended, though there is no event loop")
+
+
+@functools.cache
+def raw_client(endpoint: str) -> Any:
+    """Plain boto3, to look past a transport."""
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.session.Session(aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
+    return session.client("s3", endpoint_url=endpoint, config=config)
+
+
+def new_bucket(endpoint: str) -> str:
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    raw_client(endpoint).create_bucket(Bucket=bucket)
+    return bucket
+
+
+# --- in memory -----------------------------------------------------------------------------------
+
+
+class TestInMemoryTransport(S3TransportTests):
+    capabilities = ALL_CAPABILITIES - {"presigned_urls"}  # they begin with memory://
+
+    @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
+    def subject(self, request: pytest.FixtureRequest) -> TransportUnderTest:
+        transport = InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE)
+
+        def put(key: str, data: bytes) -> None:
+            drive(transport.put_object(ObjectRef("bucket", key), data))
+
+        def get(key: str) -> bytes | None:
+            version = transport._buckets["bucket"].current(key)  # public ways end when the transport is closed
+            return None if version is None else version.body
+
+        return TransportUnderTest(
+            transport=transport,
+            bucket="bucket",
+            put=put,
+            get=get,
+            deny=functools.partial(transport.deny, "bucket"),
+            run=request.param,
+            sibling=InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE),
+        )
+
+
+# --- boto3 ---------------------------------------------------------------------------------------
+
+Boto3Transport: TypeAlias = ThreadedBoto3Transport | BlockingBoto3Transport
+
+
+def options(endpoint: str) -> dict[str, Any]:
+    return {
+        "key": KEY,
+        "secret": SECRET,
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
+        "max_concurrency": 16,
+    }
+
+
+@contextmanager
+def boto3_subject(
+    endpoint: str, transport_type: type[Boto3Transport], *, run: Runner, **hooks: Any
+) -> Iterator[TransportUnderTest]:
+    """A transport over a fresh bucket of a server."""
+    client, bucket = raw_client(endpoint), new_bucket(endpoint)
+
+    def put(key: str, data: bytes) -> None:
+        client.put_object(Bucket=bucket, Key=key, Body=data)
+
+    def get(key: str) -> bytes | None:
+        try:
+            data: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except client.exceptions.NoSuchKey:
+            return None
+        return data
+
+    def deny(key: str) -> None:
+        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny_policy(bucket, key)))
+
+    transport, sibling = transport_type(**options(endpoint)), transport_type(**options(endpoint))
+    try:
+        yield TransportUnderTest(
+            transport=transport,
+            bucket=bucket,
+            put=put,
+            get=get,
+            deny=deny,
+            run=run,
+            sibling=sibling,
+            secrets=[SECRET],
+            **hooks,
+        )
+    finally:
+        run(transport.aclose())
+        run(sibling.aclose())
+
+
+@contextmanager
+def stalled_read() -> Iterator[StalledRead]:
+    data = bytes(range(251)) * 8000  # more than the kernel's buffers take
+    with StallingServer(data, sent=len(data) // 2) as server:
+        yield StalledRead(
+            transport=ThreadedBoto3Transport(**options(server.endpoint)),
+            ref=ObjectRef("stalling-bucket", "key"),
+            data=data,
+            etag=server.etag,
+            sent=server.sent,
+            started=server.started,
+            release=server.release,
+            break_off=server.break_off,
+            finished=server.finished,
+        )
+
+
+class TestThreadedBoto3TransportOverMoto(S3TransportTests):
+    capabilities = MOTO
+
+    @pytest.fixture
+    def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(moto_endpoint, ThreadedBoto3Transport, run=asyncio.run, stall=stalled_read) as subject:
+            yield subject
+
+
+class TestThreadedBoto3TransportOverRclone(S3TransportTests):
+    capabilities = RCLONE
+
+    @pytest.fixture
+    def subject(self, rclone_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(rclone_endpoint, ThreadedBoto3Transport, run=asyncio.run) as subject:
+            yield subject
+
+
+class TestBlockingBoto3TransportOverMoto(S3TransportTests):
+    capabilities = MOTO
+
+    @pytest.fixture
+    def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(moto_endpoint, BlockingBoto3Transport, run=drive) as subject:
+            yield subject
+
+
+# --- what the servers can do ---------------------------------------------------------------------
+#
+# Each probe asks a server by plain boto3 whether it has one capability, in a bucket of its own. When a new release of a
+# server learns something, `test_the_capabilities_are_what_the_server_can_do` fails, and a line above can go.
+
+
+def refused(call: Callable[..., Any], **arguments: Any) -> bool:
+    """Whether the server answers with an error of the 4xx kind."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return 400 <= error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    return False
+
+
+def accepted(call: Callable[..., Any], **arguments: Any) -> bool:
+    try:
+        call(**arguments)
+    except ClientError:
+        return False
+    return True
+
+
+def deny_policy(bucket: str, key: str) -> dict[str, Any]:
+    everything = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/{key}"}
+    return {"Version": "2012-10-17", "Statement": [everything]}
+
+
+class Probe:
+    """A bucket with the object ``key``, and what can be tried on it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.s3 = raw_client(endpoint)
+        self.bucket = new_bucket(endpoint)
+        self.it = {"Bucket": self.bucket, "Key": "key"}
+        self.s3.put_object(**self.it, Body=b"0123456789")
+
+    def upload(self, *bodies: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        upload = {**self.it, "UploadId": self.s3.create_multipart_upload(**self.it)["UploadId"]}
+        parts = [
+            {"PartNumber": number, "ETag": self.s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}
+            for number, body in enumerate(bodies, 1)
+        ]
+        return upload, parts
+
+    def complete(self, *bodies: bytes, **arguments: Any) -> Any:
+        upload, parts = self.upload(*bodies)
+        return self.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **arguments)
+
+    def copy_part(self, **arguments: Any) -> Any:
+        upload, _ = self.upload()
+        return self.s3.upload_part_copy(**upload, PartNumber=1, CopySource=self.it, **arguments)["CopyPartResult"]
+
+    def acl(self) -> bool:
+        self.s3.put_object_acl(**self.it, ACL="public-read")
+        grants = self.s3.get_object_acl(**self.it).get("Grants", [])
+        return "READ" in {grant["Permission"] for grant in grants}
+
+    def any_delimiter(self) -> bool:
+        self.s3.put_object(Bucket=self.bucket, Key="a-b", Body=b"")
+        prefixes: Any = self.s3.list_objects_v2(Bucket=self.bucket, Delimiter="-").get("CommonPrefixes")
+        return bool(prefixes == [{"Prefix": "a-"}])
+
+    def any_key(self) -> bool:
+        return accepted(self.s3.put_object, Bucket=self.bucket, Key="a//b", Body=b"")
+
+    def bucket_regions(self) -> bool:
+        return bool(self.s3.head_bucket(Bucket=self.bucket).get("BucketRegion"))
+
+    def complete_if_match(self) -> bool:
+        return refused(functools.partial(self.complete, b"x", IfMatch='"other"'))
+
+    def conditional_copies(self) -> bool:
+        return refused(
+            self.s3.copy_object, Bucket=self.bucket, Key="copy", CopySource=self.it, CopySourceIfMatch='"other"'
+        )
+
+    def conditional_reads(self) -> bool:
+        return refused(self.s3.get_object, **self.it, IfMatch='"other"')
+
+    def conditional_writes(self) -> bool:
+        return refused(self.s3.put_object, **self.it, IfNoneMatch="*")
+
+    def copy_onto_itself(self) -> bool:
+        return refused(self.s3.copy_object, **self.it, CopySource=self.it)
+
+    def delete_errors(self) -> bool:
+        if not accepted(
+            self.s3.put_bucket_policy, Bucket=self.bucket, Policy=json.dumps(deny_policy(self.bucket, "key"))
+        ):
+            return False
+        return "Errors" in self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "key"}]})
+
+    def invalid_range_size(self) -> bool:
+        try:
+            self.s3.get_object(**self.it, Range="bytes=10-")
+        except ClientError as error:
+            headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+            return "ActualObjectSize" in error.response["Error"] or "content-range" in headers
+        raise AssertionError("a range behind the end was answered")
+
+    def minimum_part_size(self) -> bool:
+        return refused(functools.partial(self.complete, b"small", b"end"))
+
+    def multipart_etag(self) -> bool:
+        answered = self.complete(b"body")["ETag"]
+        return bool(answered == self.s3.head_object(**self.it)["ETag"])
+
+    def no_such_upload(self) -> bool:
+        return refused(self.s3.upload_part, **self.it, UploadId="no-such-upload", PartNumber=1, Body=b"")
+
+    def part_copy(self) -> bool:
+        return "ETag" in self.copy_part()
+
+    def part_copy_bounds(self) -> bool:
+        return refused(functools.partial(self.copy_part, CopySourceRange="bytes=5-10"))
+
+    def part_reads(self) -> bool:
+        self.complete(bytes(MIN_PART_SIZE), b"second")
+        return bool(self.s3.get_object(**self.it, PartNumber=2)["Body"].read() == b"second")
+
+    def presigned_urls(self) -> bool:
+        with urlopen(self.s3.generate_presigned_url("get_object", Params=self.it), timeout=10) as response:
+            return bool(response.read() == b"0123456789")
+
+    def range_status_206(self) -> bool:
+        answer = self.s3.get_object(**self.it, Range="bytes=2-5")
+        return bool(answer["ResponseMetadata"]["HTTPStatusCode"] == 206)
+
+    def separate_parts(self) -> bool:
+        upload, _ = self.upload(b"first")
+        return accepted(self.s3.upload_part, **upload, PartNumber=1, Body=b"second")
+
+    def sse_customer_keys(self) -> bool:
+        self.s3.put_object(**self.it, SSECustomerAlgorithm="AES256", SSECustomerKey=bytes(32))
+        return refused(self.s3.get_object, **self.it)
+
+    def tags(self) -> bool:
+        tags = [{"Key": "name", "Value": "value"}]
+        self.s3.put_object_tagging(**self.it, Tagging={"TagSet": tags})
+        return bool(self.s3.get_object_tagging(**self.it).get("TagSet") == tags)
+
+    def upload_pages(self) -> bool:
+        for key in ("b", "a"):
+            self.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
+        page = self.s3.list_multipart_uploads(Bucket=self.bucket, MaxUploads=1)
+        return [upload["Key"] for upload in page["Uploads"]] == ["a"]
+
+    def versions(self) -> bool:
+        return accepted(
+            self.s3.put_bucket_versioning, Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+
+
+@pytest.mark.parametrize("capability", sorted(ALL_CAPABILITIES))
+@pytest.mark.parametrize(("server", "capabilities"), [("moto", MOTO), ("rclone", RCLONE)], ids=["moto", "rclone"])
+def test_the_capabilities_are_what_the_server_can_do(
+    request: pytest.FixtureRequest, server: str, capabilities: frozenset[Capability], capability: Capability
+) -> None:
+    endpoint: str = request.getfixturevalue(f"{server}_endpoint")
+    has: Callable[[], bool] = getattr(Probe(endpoint), capability)
+    assert has() is (capability in capabilities)
