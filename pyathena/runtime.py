@@ -80,8 +80,9 @@ async def run_all(runtime: Runtime, function: Callable[[S], Awaitable[T]], items
                 results[index] = await function(items[index])
             except BaseException as error:
                 failures.append(error)
-                for task in tasks:
-                    task.cancel()
+                if len(failures) == 1:  # once: a second cancellation would break off what the others clean up
+                    for task in tasks:
+                        task.cancel()
                 raise
 
     tasks.extend(runtime.spawn(work()) for _ in range(min(limit, len(items))))

@@ -23,8 +23,8 @@ from pyathena.filesystem.listing import (
 )
 from pyathena.filesystem.paths import join, object_ref, split
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
-from pyathena.filesystem.reading import PinnedObject, read_parallel
-from pyathena.filesystem.writing import abort_upload, begin_upload
+from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel
+from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import (
     S3DeleteDeniedError,
@@ -202,9 +202,22 @@ class S3Engine:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def pin(self, ref: ObjectRef, *, size: int | None = None) -> PinnedObject:
-        """Return a view of the object that stays the same object in every request."""
-        return PinnedObject(self.transport, ref, size=size)
+    def reader(self, ref: ObjectRef, *, block_size: int | None = None, size: int | None = None) -> RangeReader:
+        """Return what reads an object at any position. Sends nothing yet.
+
+        Args:
+            ref: the object.
+            block_size: bytes of a range, 1 or more; the engine's if None.
+            size: bytes of the object, if they are known.
+        """
+        if block_size is not None and block_size < 1:
+            raise ValueError(f"block_size is 1 byte or more, got {block_size}")
+        return RangeReader(
+            PinnedObject(self.transport, ref, size=size),
+            self.runtime,
+            block_size=self.block_size if block_size is None else block_size,
+            limit=self.max_concurrency,
+        )
 
     async def read(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
         """Read an object, or a slice of it, in parallel ranges.
@@ -217,7 +230,7 @@ class S3Engine:
         Raises:
             FileNotFoundError: there is no such object.
         """
-        pinned = self.pin(object_ref(path))
+        pinned = PinnedObject(self.transport, object_ref(path))
         if (start or 0) < 0 or (end is not None and end < 0):
             info = await pinned.head()
             start, end = resolve(start, end, info.size)
@@ -232,8 +245,8 @@ class S3Engine:
             return b""
         stop = first.object_size if end is None else min(end, first.object_size)
         if start + first.size >= stop:
-            return _bytes(first.data)
-        return await self._assemble(pinned, start, stop, _bytes(first.data))
+            return as_bytes(first.data)
+        return await self._assemble(pinned, start, stop, as_bytes(first.data))
 
     async def _assemble(self, pinned: PinnedObject, start: int, stop: int, first: bytes) -> bytes:
         # BytesIO hands out the memory that it was given: every range is written once, into its place.
@@ -263,6 +276,7 @@ class S3Engine:
         ends: Sequence[int | None],
         *,
         max_gap: int | None = None,
+        max_concurrency: int | None = None,
     ) -> list[bytes | Exception]:
         """Read slices of objects in parallel; those of one object that are near each other in one request.
 
@@ -271,6 +285,7 @@ class S3Engine:
             starts: first byte of each; negative counts from the end.
             ends: one past the last byte of each; negative counts from the end, None is the end.
             max_gap: bytes between two slices that are read along rather than asked for separately; 1 MiB if None.
+            max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
 
         Returns:
             The bytes of each slice, in the order asked; what fails stands in its place as the exception.
@@ -314,7 +329,8 @@ class S3Engine:
                 low, high = starts[index] or 0, ends[index] or 0
                 results[index] = bytes(view[low - which.start : high - which.start])
 
-        await run_all(self.runtime, read, steps, self.max_concurrency)
+        limit = self.max_concurrency if max_concurrency is None else max_concurrency
+        await run_all(self.runtime, read, steps, limit)
         return [results[index] for index in range(len(paths))]
 
     # --- writing ---------------------------------------------------------------------------------
@@ -353,6 +369,33 @@ class S3Engine:
         except BaseException:
             await abort_upload(self.transport, self.runtime, upload)
             raise
+
+    def writer(
+        self,
+        ref: ObjectRef,
+        *,
+        block_size: int | None = None,
+        size: int | None = None,
+        exclusive: bool = False,
+        options: PutOptions = PutOptions(),
+    ) -> PartWriter:
+        """Return what writes an object as it comes. Sends nothing yet.
+
+        Args:
+            ref: the object.
+            block_size: bytes of a part, 5 MiB or more; the engine's, or 5 MiB if that is less, if None.
+            size: bytes of the whole object, if they are known.
+            exclusive: write only where no object is.
+            options: content headers and the like.
+        """
+        return PartWriter(
+            self.transport,
+            self.runtime,
+            ref,
+            block_size=max(self.block_size, MIN_PART_SIZE) if block_size is None else block_size,
+            size=size,
+            options=replace(options, if_none_match="*") if exclusive else options,
+        )
 
     # --- deleting --------------------------------------------------------------------------------
 
@@ -427,9 +470,7 @@ class S3Engine:
 
     # --- directories and buckets -----------------------------------------------------------------
 
-    async def make_directory(
-        self, path: str, *, create_parents: bool = True, acl: str | None = None, region: str | None = None
-    ) -> None:
+    async def make_directory(self, path: str, *, acl: str | None = None, region: str | None = None) -> None:
         """Create a bucket, if that is allowed. Below a bucket there is nothing to create: S3 has no directories.
 
         Raises:
@@ -447,9 +488,17 @@ class S3Engine:
             )
         await self.transport.create_bucket(bucket, region=region, acl=acl)
 
-
-def _bytes(data: bytes | memoryview) -> bytes:
-    return data if isinstance(data, bytes) else bytes(data)
+    async def make_directories(self, path: str, *, exist_ok: bool = False) -> None:
+        """Do what `make_directory` does; with ``exist_ok`` a bucket that is there is no error."""
+        bucket, key = split(path)
+        if exist_ok and bucket and not key:
+            try:
+                await self.transport.head_bucket(bucket)
+            except S3NotFoundError:
+                pass
+            else:
+                return
+        await self.make_directory(path)
 
 
 def _by_name(entry: Mapping[str, Any]) -> str:

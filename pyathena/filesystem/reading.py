@@ -16,7 +16,7 @@ from pyathena.transport.errors import S3InvalidRangeError, S3PreconditionError, 
 from pyathena.transport.protocol import ObjectReader
 from pyathena.transport.values import ByteRange, GetOptions, ObjectInfo, ObjectRange, ObjectRef
 
-__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "read_parallel"]
+__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "read_parallel"]
 
 READ_WINDOW: Final = 64 * 2**20
 """Most bytes that are in flight or waiting ahead of a sequential reader."""
@@ -101,6 +101,11 @@ class PinnedObject:
         )
 
 
+def as_bytes(data: bytes | memoryview) -> bytes:
+    """Return the data as bytes, which a transport that was given no buffer answers with already."""
+    return data if isinstance(data, bytes) else bytes(data)
+
+
 async def read_parallel(
     pinned: PinnedObject, start: int, view: memoryview, runtime: Runtime, block_size: int, limit: int
 ) -> None:
@@ -136,15 +141,15 @@ class _Span:
         start: int,
         stop: int,
         *,
-        data: bytes | memoryview | None = None,
-        task: Task[bytes | memoryview] | None = None,
+        data: bytes | None = None,
+        task: Task[bytes] | None = None,
     ) -> None:
         self.start = start
         self.stop = stop
         self.data = data
         self.task = task
 
-    async def arrive(self) -> bytes | memoryview:
+    async def arrive(self) -> bytes:
         if self.data is None:
             assert self.task is not None
             await self.task.wait()  # one who is cancelled here leaves the task to the next
@@ -172,12 +177,17 @@ class RangeReader:
 
     def __init__(self, pinned: PinnedObject, runtime: Runtime, *, block_size: int, limit: int) -> None:
         self.pinned = pinned
-        self._block_size = block_size
+        self.block_size = block_size
         self._runtime = runtime
         self._limit = limit
         self._spans: deque[_Span] = deque()
-        self._expected = 0
+        self._last = (0, 0)
         self._ahead = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return all(span.task is None for span in self._spans)
 
     async def open(self) -> None:
         """Send the first request, if none was sent: the object's first bytes, which bring its size and ETag along.
@@ -197,13 +207,21 @@ class RangeReader:
 
     def ready(self, start: int, length: int) -> bytes | None:
         """Return bytes that are here in one piece, if nothing is to be sent for besides; else None. Never waits."""
-        stop = start + length
+        stop = start + length if self.pinned.size is None else min(start + length, self.pinned.size)
         for span in self._spans:
-            if span.start <= start and stop <= span.stop and span.data is not None:
-                if start == self._expected and self._runs_short(stop):
+            if span.start <= start <= stop <= span.stop and span.data is not None:
+                if self._follows(start) and self._runs_short(stop):
                     return None
-                self._expected = stop
-                return bytes(span.data[start - span.start : stop - span.start])
+                self._last = start, stop
+                return span.data[start - span.start : stop - span.start]
+        return None
+
+    def ready_line(self, start: int) -> bytes | None:
+        """Return the bytes up to the next newline, with it, if `ready` would return them; else None."""
+        for span in self._spans:
+            if span.start <= start < span.stop and span.data is not None:
+                end = span.data.find(b"\n", start - span.start)
+                return None if end < 0 else self.ready(start, span.start + end + 1 - start)
         return None
 
     async def read(self, start: int, length: int | None = None) -> bytes:
@@ -241,20 +259,24 @@ class RangeReader:
         if length == 0:
             return start
         if self.pinned.size is None:
-            await self._begin(start, self._block_size if length is None else length)
+            await self._begin(start, self.block_size if length is None else length)
         size = await self.size()
         return size if length is None else min(start + length, size)
 
     async def _begin(self, start: int, length: int) -> None:
         # Who begins at the begin may well go on.
         least = _FIRST_READ if start == 0 else 1
-        answer = await self.pinned.fetch(start, start + min(max(length, least), self._block_size))
+        answer = await self.pinned.fetch(start, start + min(max(length, least), self.block_size))
         if answer is not None:
-            self._spans.append(_Span(start, start + answer.size, data=answer.data))
-            self._expected = start
+            self._spans.append(_Span(start, start + answer.size, data=as_bytes(answer.data)))
+            self._last = start, start
             self._ahead = answer.size if start == 0 else 0
 
     # --- ahead of the reader ---------------------------------------------------------------------
+
+    def _follows(self, start: int) -> bool:
+        """Tell whether a read goes on where the last one ended, or within it, as one in search of a line's end does."""
+        return self._last[0] <= start <= self._last[1]
 
     def _end(self, stop: int) -> int:
         """Where the bytes end that are here or on their way, once those to ``stop`` have been read."""
@@ -263,14 +285,14 @@ class RangeReader:
     def _runs_short(self, stop: int) -> bool:
         """Tell whether, after a read up to ``stop``, less is ahead than should be by a block, or by half of it."""
         end = self._end(stop)
-        slack = min(self._ahead // 2, self._block_size)
+        slack = min(self._ahead // 2, self.block_size)
         return end - stop <= self._ahead - slack and end != self.pinned.size
 
     async def _look_ahead(self, start: int, stop: int) -> None:
         """Send for what a read of ``start`` to ``stop`` lets expect, or forget what it does not."""
-        sequential = start == self._expected
-        self._expected = stop
-        if not sequential:
+        follows = self._follows(start)
+        self._last = start, stop
+        if not follows:
             if not any(span.start <= start < span.stop for span in self._spans):
                 self._ahead = 0
                 await self.aclose()
@@ -279,10 +301,13 @@ class RangeReader:
             return
         self._ahead = min(max(2 * self._ahead, stop - start, _SMALLEST_AHEAD), READ_WINDOW)
         size = await self.size()
-        for piece in split_range(self._end(stop), min(stop + self._ahead, size), self._block_size):
+        for piece in split_range(self._end(stop), min(stop + self._ahead, size), self.block_size):
             assert piece.stop is not None
-            task = self._runtime.spawn(_fetch(self.pinned, piece.start, piece.stop))
+            task = self._runtime.spawn(self._fetch(piece.start, piece.stop))
             self._spans.append(_Span(piece.start, piece.stop, task=task))
+
+    async def _fetch(self, start: int, stop: int) -> bytes:
+        return as_bytes(await _fetch(self.pinned, start, stop))
 
     async def _fill(self, start: int, view: memoryview) -> None:
         """Fill the view from what is here or on its way; what is neither is read right into its place."""
@@ -307,4 +332,4 @@ class RangeReader:
             self._spans.popleft()
 
     async def _read_into(self, start: int, view: memoryview) -> None:
-        await read_parallel(self.pinned, start, view, self._runtime, self._block_size, self._limit)
+        await read_parallel(self.pinned, start, view, self._runtime, self.block_size, self._limit)

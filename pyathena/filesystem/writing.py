@@ -14,7 +14,7 @@ from typing_extensions import Buffer
 
 from pyathena.filesystem.planning import equal_part_size, growing_part_size
 from pyathena.runtime import Runtime, Task, settle_all
-from pyathena.transport.errors import S3Error, S3NotFoundError
+from pyathena.transport.errors import S3AlreadyExistsError, S3Error, S3NotFoundError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.values import (
     MAX_PARTS,
@@ -84,7 +84,7 @@ class PartWriter:
         self.ref = ref
         self._transport = transport
         self._runtime = runtime
-        self._block_size = block_size if size is None else equal_part_size(size, block_size)
+        self.block_size = block_size if size is None else equal_part_size(size, block_size)
         self._grows = size is None
         self._options = options
         self._buffer = bytearray()
@@ -93,6 +93,24 @@ class PartWriter:
         self._parts: list[CompletedPart] = []
         self._part_number = 1
         self._failed: BaseException | None = None
+
+    async def open(self) -> None:
+        """Look whether the object is there, if it must not be; for the rest writing needs no request before the first.
+
+        Whatever this finds, the condition goes with the request that makes the object appear, and that decides.
+
+        Raises:
+            FileExistsError: it is there.
+        """
+        if self._options.if_none_match is None:
+            return
+        try:
+            await self._transport.head_object(self.ref)
+        except S3NotFoundError:
+            return
+        raise S3AlreadyExistsError(
+            "The object exists already", operation="HeadObject", bucket=self.ref.bucket, key=self.ref.key
+        )
 
     @property
     def upload(self) -> MultipartUpload | None:
@@ -186,12 +204,12 @@ class PartWriter:
     # --- parts -----------------------------------------------------------------------------------
 
     def _part_size(self) -> int:
-        return growing_part_size(self._part_number, self._block_size) if self._grows else self._block_size
+        return growing_part_size(self._part_number, self.block_size) if self._grows else self.block_size
 
     async def _send(self, body: Buffer, size: int) -> None:
         if self._part_number > MAX_PARTS:
             raise ValueError(
-                f"{self.ref.bucket}/{self.ref.key} has more than {MAX_PARTS} parts of {self._block_size} bytes: "
+                f"{self.ref.bucket}/{self.ref.key} has more than {MAX_PARTS} parts of {self.block_size} bytes: "
                 "open it with the right size=, a larger block_size=, or without size="
             )
         if self._upload is None:

@@ -94,6 +94,7 @@ Capability: TypeAlias = Literal[
     "acl",
     "any_delimiter",
     "any_key",
+    "bucket_pages",
     "bucket_regions",
     "complete_if_match",
     "conditional_copies",
@@ -101,6 +102,7 @@ Capability: TypeAlias = Literal[
     "conditional_writes",
     "copy_onto_itself",
     "delete_errors",
+    "empty_tags",
     "invalid_range_size",
     "minimum_part_size",
     "multipart_etag",
@@ -110,10 +112,12 @@ Capability: TypeAlias = Literal[
     "part_reads",
     "presigned_urls",
     "range_status_206",
+    "removed_markers",
     "separate_parts",
     "sse_customer_keys",
     "tags",
     "upload_pages",
+    "version_prefix_pages",
     "versions",
 ]
 """What S3 does and not every server of its kind.
@@ -122,6 +126,7 @@ Capability: TypeAlias = Literal[
 * ``any_delimiter``: keys are rolled up at any delimiter, not only at a slash.
 * ``any_key``: any key of 1 to 1024 bytes can be stored, also ``a//b``, ``..`` and ``a`` beside ``a/b``, which no
   directory holds.
+* ``bucket_pages``: buckets are listed in pages.
 * ``bucket_regions``: a bucket has a region, chosen on creating and told by HeadBucket.
 * ``complete_if_match``: CompleteMultipartUpload heeds ``if_match``.
 * ``conditional_copies``: ``source_if_match`` is heeded.
@@ -129,6 +134,7 @@ Capability: TypeAlias = Literal[
 * ``conditional_writes``: PutObject heeds its conditions, CompleteMultipartUpload ``if_none_match``.
 * ``copy_onto_itself``: refused where nothing would change, and answered like every other copy where something does.
 * ``delete_errors``: access can be denied key by key (the hook ``deny``), in DeleteObjects too.
+* ``empty_tags``: PutObjectTagging takes no tags at all, and so removes them.
 * ``invalid_range_size``: a 416 tells the size of the object.
 * ``minimum_part_size``: parts of less than 5 MiB are refused, but for the last.
 * ``multipart_etag``: the ETag of a multipart object is what completing answered: the MD5 of the parts' MD5s and ``-N``.
@@ -138,10 +144,12 @@ Capability: TypeAlias = Literal[
 * ``part_reads``: ``part_number`` reads one part of a multipart object.
 * ``presigned_urls``: the URLs that the transport signs can be fetched over HTTP.
 * ``range_status_206``: a range is answered with 206, not with 200 and a Content-Range.
+* ``removed_markers``: DeleteObjects tells that what it removed was a delete marker.
 * ``separate_parts``: parts stay apart until completing, so that one can be replaced or left out.
 * ``sse_customer_keys``: objects can be encrypted with a key of the caller's (SSE-C).
 * ``tags``: objects have tags.
 * ``upload_pages``: open uploads are listed by key, and in pages.
+* ``version_prefix_pages``: common prefixes count in the pages of a listing of versions.
 * ``versions``: buckets can keep versions.
 """
 
@@ -247,7 +255,7 @@ def _run_by_subject(suite: type[Suite]) -> type[Suite]:
         return run
 
     for name, test in list(vars(suite).items()):
-        if inspect.iscoroutinefunction(test):
+        if name.startswith("test_") and inspect.iscoroutinefunction(test):
             setattr(suite, name, run_by_subject(test))
     return suite
 
@@ -350,11 +358,26 @@ async def _versions(subject: TransportUnderTest, **arguments: Any) -> VersionPag
     return await subject.transport.list_object_versions(subject.bucket, **arguments)
 
 
+async def _put_tree(subject: TransportUnderTest) -> None:
+    for key in ("a", "d/1", "d/2", "d/e/3", "d/e/4", "d/f/5", "d-1", "f", "g/6", "\u00fc/7"):
+        subject.put(key, b"")
+
+
+async def _put_versions(subject: TransportUnderTest, key: str, *bodies: bytes) -> list[str]:
+    await subject.transport.put_bucket_versioning(subject.bucket, "Enabled")
+    ids = [(await _put(subject, key, body)).version_id for body in bodies]
+    assert None not in ids
+    assert len(set(ids)) == len(bodies)
+    return [version_id for version_id in ids if version_id is not None]
+
+
 @asynccontextmanager
-async def _other_bucket(subject: TransportUnderTest, region: str | None = None) -> AsyncIterator[str]:
+async def _other_bucket(
+    subject: TransportUnderTest, *, region: str | None = None, acl: str | None = None
+) -> AsyncIterator[str]:
     """A second bucket, which is emptied and deleted afterwards."""
     bucket, transport = f"{subject.bucket}-other", subject.transport
-    await transport.create_bucket(bucket, region=region)
+    await transport.create_bucket(bucket, region=region, acl=acl)
     try:
         yield bucket
     finally:
@@ -395,6 +418,25 @@ def _check_error(error: S3Error, subject: TransportUnderTest, operation: str, bu
     assert str(copy) == str(error)
     assert copy.args == error.args
     assert vars(copy) == vars(error)
+
+
+async def _check_key(subject: TransportUnderTest, key: str) -> None:
+    """A key means the same to every method, and to the server."""
+    data, copy = key.encode(), f"{key}2" if len(key.encode()) < 1024 else "2"
+    put = await _put(subject, key, data)
+    assert subject.get(key) == data
+    info = await subject.transport.head_object(subject.ref(key))
+    assert (info.key, info.size, info.etag) == (key, len(data), put.etag)
+    assert await _read(subject, key) == data
+    assert await _list(subject) == [key]
+    assert await _list(subject, prefix=key) == [key]
+    await subject.transport.copy_object(subject.ref(key), subject.ref(copy))
+    assert subject.get(copy) == data
+    result = await subject.transport.delete_objects(subject.bucket, [ObjectKey(key), ObjectKey(copy)])
+    assert {deleted.key for deleted in result.deleted} == {key, copy}
+    assert result.errors == ()
+    assert subject.get(key) is None
+    assert await _list(subject) == []
 
 
 # One call of every method: what S3 calls it, whether it is about a key, and how to make it.
@@ -583,6 +625,11 @@ class S3TransportTests:
         assert info.cache_control == given.cache_control
         # The names are lower-cased; a server may add some of its own.
         assert {"name": "some value", "other-name": "1"}.items() <= info.metadata.items()
+
+    async def test_head_tells_how_an_object_is_stored(self, subject: TransportUnderTest) -> None:
+        await _put(subject, "key", options=PutOptions(storage_class="STANDARD_IA", server_side_encryption="AES256"))
+        info = await subject.transport.head_object(subject.ref("key"))
+        assert (info.storage_class, info.server_side_encryption) == ("STANDARD_IA", "AES256")
 
     async def test_head_of_an_empty_object_tells_size_zero(self, subject: TransportUnderTest) -> None:
         subject.put("key", b"")
@@ -785,34 +832,21 @@ class S3TransportTests:
 
     # --- put_object ------------------------------------------------------------------------------
 
-    async def _check_key(self, subject: TransportUnderTest, key: str) -> None:
-        """A key means the same to every method, and to the server."""
-        data, copy = key.encode(), f"{key}2" if len(key.encode()) < 1024 else "2"
-        put = await _put(subject, key, data)
-        assert subject.get(key) == data
-        info = await subject.transport.head_object(subject.ref(key))
-        assert (info.key, info.size, info.etag) == (key, len(data), put.etag)
-        assert await _read(subject, key) == data
-        assert await _list(subject) == [key]
-        assert await _list(subject, prefix=key) == [key]
-        await subject.transport.copy_object(subject.ref(key), subject.ref(copy))
-        assert subject.get(copy) == data
-        result = await subject.transport.delete_objects(subject.bucket, [ObjectKey(key), ObjectKey(copy)])
-        assert {deleted.key for deleted in result.deleted} == {key, copy}
-        assert result.errors == ()
-        assert subject.get(key) is None
-        assert await _list(subject) == []
-
     @pytest.mark.parametrize("key", _KEYS)
     async def test_a_key_is_the_same_to_every_method(self, subject: TransportUnderTest, key: str) -> None:
-        await self._check_key(subject, key)
+        await _check_key(subject, key)
 
     @requires("any_key")
     @pytest.mark.parametrize("key", _KEYS_NO_DIRECTORY_HOLDS, ids=lambda key: repr(key[:10]))
     async def test_a_key_that_no_directory_holds_is_the_same_to_every_method(
         self, subject: TransportUnderTest, key: str
     ) -> None:
-        await self._check_key(subject, key)
+        await _check_key(subject, key)
+
+    @requires("any_key")
+    async def test_a_key_of_more_than_1024_bytes_is_a_value_error(self, subject: TransportUnderTest) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - S3InvalidRequestError, or a ValueError before it comes to that
+            await _put(subject, "\u00fc" * 512 + "x")
 
     async def test_composed_and_decomposed_letters_are_two_keys(self, subject: TransportUnderTest) -> None:
         await _put(subject, "\u00fc", b"composed")
@@ -884,6 +918,16 @@ class S3TransportTests:
         assert isinstance(caught.value, FileExistsError)
         assert caught.value.status == 412
         assert subject.get("key") == b"first"
+
+    @requires("conditional_writes")
+    async def test_one_of_several_put_if_none_match_at_once_writes(self, subject: TransportUnderTest) -> None:
+        bodies = [bytes([number]) * 1000 for number in range(8)]
+        once = PutOptions(if_none_match="*")
+        results = await asyncio.to_thread(_in_threads, subject, [_put(subject, "key", body, once) for body in bodies])
+        [winner] = [body for body, result in zip(bodies, results, strict=True) if isinstance(result, PutResult)]
+        assert subject.get("key") == winner
+        losers = [result for result in results if not isinstance(result, PutResult)]
+        assert all(isinstance(loser, (S3AlreadyExistsError, S3ConflictError)) for loser in losers)
 
     @requires("conditional_writes")
     async def test_put_if_match_writes_only_over_that_object(self, subject: TransportUnderTest) -> None:
@@ -1046,6 +1090,7 @@ class S3TransportTests:
                 subject.ref("missing"), ByteRange(0), options=GetOptions(part_number=part_number)
             )
 
+    @requires("separate_parts")
     async def test_the_highest_part_number_is_a_part_number(self, subject: TransportUnderTest) -> None:
         upload, _ = await _upload(subject, "key")
         part = await subject.transport.upload_part(upload, MAX_PARTS, _DIGITS)
@@ -1059,17 +1104,18 @@ class S3TransportTests:
                     subject.ref("missing"), byte_range, options=GetOptions(part_number=1)
                 )
 
-    @pytest.mark.parametrize("numbers", [[], [2, 1], [1, 1]], ids=["none", "descending", "twice"])
-    async def test_completing_refuses_parts_that_do_not_ascend(
+    async def test_completing_refuses_no_parts(self, subject: TransportUnderTest) -> None:
+        with _refused():
+            await subject.transport.complete_multipart_upload(_no_upload(subject.bucket), [])
+
+    @pytest.mark.parametrize("numbers", [[2, 1], [1, 1]], ids=["descending", "twice"])
+    async def test_completing_with_parts_that_do_not_ascend_is_invalid(
         self, subject: TransportUnderTest, numbers: list[int]
     ) -> None:
-        upload, _ = await _upload(subject, "key")
-        body = _pattern(MIN_PART_SIZE)
-        parts = [await subject.transport.upload_part(upload, number, body) for number in dict.fromkeys(numbers)]
-        with _refused():
-            await subject.transport.complete_multipart_upload(
-                upload, [part for number in numbers for part in parts if part.part_number == number]
-            )
+        upload, parts = await _upload(subject, "key", _pattern(MIN_PART_SIZE, 1), _pattern(MIN_PART_SIZE, 2))
+        with pytest.raises(S3InvalidRequestError) as caught:
+            await subject.transport.complete_multipart_upload(upload, [parts[number - 1] for number in numbers])
+        _check_error(caught.value, subject, "CompleteMultipartUpload", subject.bucket, "key")
         assert subject.get("key") is None
 
     async def test_completing_with_a_part_that_is_not_there_is_invalid(self, subject: TransportUnderTest) -> None:
@@ -1354,12 +1400,8 @@ class S3TransportTests:
         page = await subject.transport.list_objects(subject.bucket)
         assert [summary.key for summary in page.objects] == keys
 
-    async def _put_tree(self, subject: TransportUnderTest) -> None:
-        for key in ("a", "d/1", "d/2", "d/e/3", "d/e/4", "d/f/5", "d-1", "f", "g/6", "\u00fc/7"):
-            subject.put(key, b"")
-
     async def test_a_prefix_chooses_the_keys_that_begin_so(self, subject: TransportUnderTest) -> None:
-        await self._put_tree(subject)
+        await _put_tree(subject)
         assert await _list(subject, prefix="d/e") == ["d/e/3", "d/e/4"]
         assert await _list(subject, prefix="d") == ["d-1", "d/1", "d/2", "d/e/3", "d/e/4", "d/f/5"]
         assert await _list(subject, prefix="\u00fc") == ["\u00fc/7"]
@@ -1367,7 +1409,7 @@ class S3TransportTests:
         assert await subject.transport.list_objects(subject.bucket, prefix="none") == ListPage()
 
     async def test_a_delimiter_rolls_keys_up_into_prefixes(self, subject: TransportUnderTest) -> None:
-        await self._put_tree(subject)
+        await _put_tree(subject)
         page = await subject.transport.list_objects(subject.bucket, delimiter="/")
         assert [summary.key for summary in page.objects] == ["a", "d-1", "f"]
         assert page.prefixes == ("d/", "g/", "\u00fc/")
@@ -1397,14 +1439,14 @@ class S3TransportTests:
         assert page.prefixes == ("a//",)
 
     async def test_start_after_leaves_out_all_up_to_that_key(self, subject: TransportUnderTest) -> None:
-        await self._put_tree(subject)
+        await _put_tree(subject)
         behind = ["d/e/4", "d/f/5", "f", "g/6", "\u00fc/7"]
         assert await _list(subject, start_after="d/e/3") == behind
         assert await _list(subject, start_after="d/e/33") == behind
         assert await _list(subject, start_after="d/e/3", prefix="d/") == ["d/e/4", "d/f/5"]
         assert await _list(subject, start_after="\u00fd") == []
 
-    @pytest.mark.parametrize("max_keys", [1, 2, 3, 1000])
+    @pytest.mark.parametrize("max_keys", [1, 2, 1000])
     @pytest.mark.parametrize(
         "arguments",
         [{}, {"delimiter": "/"}, {"delimiter": "/", "prefix": "d/"}, {"prefix": "d"}, {"start_after": "d/2"}],
@@ -1413,7 +1455,7 @@ class S3TransportTests:
     async def test_pages_bring_every_name_once_and_in_order(
         self, subject: TransportUnderTest, arguments: dict[str, Any], max_keys: int
     ) -> None:
-        await self._put_tree(subject)
+        await _put_tree(subject)
         expected = await _list(subject, **arguments)
 
         async def fetch(token: str | None) -> ListPage:
@@ -1435,16 +1477,9 @@ class S3TransportTests:
         await subject.transport.put_bucket_versioning(subject.bucket, "Suspended")
         assert await subject.transport.get_bucket_versioning(subject.bucket) == "Suspended"
 
-    async def _put_versions(self, subject: TransportUnderTest, key: str, *bodies: bytes) -> list[str]:
-        await subject.transport.put_bucket_versioning(subject.bucket, "Enabled")
-        ids = [(await _put(subject, key, body)).version_id for body in bodies]
-        assert None not in ids
-        assert len(set(ids)) == len(bodies)
-        return [version_id for version_id in ids if version_id is not None]
-
     @requires("versions")
     async def test_every_version_can_be_read(self, subject: TransportUnderTest) -> None:
-        first, second = await self._put_versions(subject, "key", b"first", b"second one")
+        first, second = await _put_versions(subject, "key", b"first", b"second one")
         assert await _read(subject, "key") == b"second one"
         assert await _read(subject, "key", first) == b"first"
         info = await subject.transport.head_object(subject.ref("key", first))
@@ -1456,7 +1491,7 @@ class S3TransportTests:
     async def test_delete_writes_a_marker_and_deleting_the_marker_brings_the_object_back(
         self, subject: TransportUnderTest
     ) -> None:
-        [version_id] = await self._put_versions(subject, "key", b"body")
+        [version_id] = await _put_versions(subject, "key", b"body")
         [deleted] = (await subject.transport.delete_objects(subject.bucket, [ObjectKey("key")])).deleted
         marker = deleted.delete_marker_version_id
         assert (deleted.key, deleted.version_id, deleted.delete_marker) == ("key", None, True)
@@ -1469,12 +1504,13 @@ class S3TransportTests:
         assert await _list(subject) == []
         result = await subject.transport.delete_objects(subject.bucket, [ObjectKey("key", marker)])
         [deleted] = result.deleted
-        assert (deleted.key, deleted.version_id, deleted.delete_marker) == ("key", marker, True)
+        assert (deleted.key, deleted.version_id) == ("key", marker)
+        assert deleted.delete_marker or "removed_markers" not in self.capabilities
         assert await _read(subject, "key") == b"body"
 
     @requires("versions")
     async def test_a_version_that_was_deleted_is_not_found(self, subject: TransportUnderTest) -> None:
-        first, second, third = await self._put_versions(subject, "key", b"first", b"second", b"third")
+        first, second, third = await _put_versions(subject, "key", b"first", b"second", b"third")
         result = await subject.transport.delete_objects(
             subject.bucket, [ObjectKey("key", first), ObjectKey("key", third)]
         )
@@ -1489,8 +1525,8 @@ class S3TransportTests:
 
     @requires("versions")
     async def test_versions_are_listed_by_key_and_the_newest_first(self, subject: TransportUnderTest) -> None:
-        first, second = await self._put_versions(subject, "a", b"1", b"22")
-        [other] = await self._put_versions(subject, "b", b"333")
+        first, second = await _put_versions(subject, "a", b"1", b"22")
+        [other] = await _put_versions(subject, "b", b"333")
         [deleted] = (await subject.transport.delete_objects(subject.bucket, [ObjectKey("a")])).deleted
         etag = (await subject.transport.head_object(subject.ref("a", first))).etag
         versions = (await _versions(subject)).versions
@@ -1510,7 +1546,7 @@ class S3TransportTests:
         self, subject: TransportUnderTest, max_keys: int
     ) -> None:
         for key in ("a", "d/1", "d/2", "e"):
-            await self._put_versions(subject, key, b"1", b"2")
+            await _put_versions(subject, key, b"1", b"2")
         await subject.transport.delete_objects(subject.bucket, [ObjectKey("d/1"), ObjectKey("e")])
 
         async def collect(**arguments: Any) -> list[object]:
@@ -1518,7 +1554,9 @@ class S3TransportTests:
                 return await _versions(subject, token=token, **arguments)
 
             pages = await _pages(fetch)
-            assert all(len(p.versions) + len(p.prefixes) <= arguments["max_keys"] for p in pages)
+            with_prefixes = "version_prefix_pages" in self.capabilities
+            for page in pages:
+                assert len(page.versions) + with_prefixes * len(page.prefixes) <= arguments["max_keys"]
             return [entry for page in pages for entry in (*page.versions, *page.prefixes)]
 
         everything = await collect(max_keys=1000)
@@ -1541,14 +1579,14 @@ class S3TransportTests:
 
     @requires("versions")
     async def test_a_version_can_be_copied(self, subject: TransportUnderTest) -> None:
-        first, _ = await self._put_versions(subject, "key", b"first", b"second")
+        first, _ = await _put_versions(subject, "key", b"first", b"second")
         result = await subject.transport.copy_object(subject.ref("key", first), subject.ref("copy"))
         assert await _read(subject, "copy") == b"first"
         assert (await subject.transport.head_object(subject.ref("copy"))).version_id == result.version_id
 
     @requires("versions", "part_copy")
     async def test_a_part_can_be_made_of_a_version(self, subject: TransportUnderTest) -> None:
-        first, _ = await self._put_versions(subject, "key", b"first", b"second")
+        first, _ = await _put_versions(subject, "key", b"first", b"second")
         upload, _ = await _upload(subject, "copy")
         part = await subject.transport.upload_part_copy(upload, 1, subject.ref("key", first))
         result = await subject.transport.complete_multipart_upload(upload, [part])
@@ -1559,7 +1597,7 @@ class S3TransportTests:
 
     async def test_buckets_are_listed_each_once(self, subject: TransportUnderTest) -> None:
         async with _other_bucket(subject) as other:
-            for max_buckets in (1000, 1):
+            for max_buckets in (1000, 1) if "bucket_pages" in self.capabilities else (1000,):
                 names: list[str] = []
                 token: str | None = None
                 for _ in range(MAX_PAGE_SIZE):
@@ -1612,8 +1650,8 @@ class S3TransportTests:
         assert subject.get("key") == b"x"
 
     @pytest.mark.parametrize("length", [2, 64])
-    async def test_a_bucket_name_out_of_bounds_is_refused(self, subject: TransportUnderTest, length: int) -> None:
-        with _refused("x" * length, 63):
+    async def test_a_bucket_name_out_of_bounds_is_a_value_error(self, subject: TransportUnderTest, length: int) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - S3InvalidRequestError, or a ValueError before it comes to that
             await subject.transport.create_bucket("x" * length)
 
     # --- tags ------------------------------------------------------------------------------------
@@ -1628,13 +1666,18 @@ class S3TransportTests:
         assert dict(await transport.get_object_tagging(ref)) == tags
         await transport.put_object_tagging(ref, {"other": "tag"})
         assert dict(await transport.get_object_tagging(ref)) == {"other": "tag"}
-        await transport.put_object_tagging(ref, {})
-        assert dict(await transport.get_object_tagging(ref)) == {}
+        assert subject.get("key") == b"x"
+
+    @requires("tags", "empty_tags")
+    async def test_tags_are_removed_by_putting_none(self, subject: TransportUnderTest) -> None:
+        await _put(subject, "key", options=PutOptions(tags={"name": "value"}))
+        await subject.transport.put_object_tagging(subject.ref("key"), {})
+        assert dict(await subject.transport.get_object_tagging(subject.ref("key"))) == {}
         assert subject.get("key") == b"x"
 
     @requires("tags")
     async def test_an_object_is_written_with_its_tags(self, subject: TransportUnderTest) -> None:
-        tags = {"a b": "1=2&3", "\u00fc": "x+y"}
+        tags = {"a b": "1=2", "\u00fc": "x+y@/:_."}
         await _put(subject, "key", options=PutOptions(tags=tags))
         assert dict(await subject.transport.get_object_tagging(subject.ref("key"))) == tags
         upload, parts = await _upload(subject, "upload", b"x", options=PutOptions(tags=tags))
@@ -1686,6 +1729,12 @@ class S3TransportTests:
         grants = (await subject.transport.get_bucket_acl(subject.bucket)).grants
         assert (_ALL_USERS, "READ") in {(grant.grantee, grant.permission) for grant in grants}
 
+    @requires("acl")
+    async def test_a_bucket_is_created_with_its_acl(self, subject: TransportUnderTest) -> None:
+        async with _other_bucket(subject, acl="public-read") as bucket:
+            grants = (await subject.transport.get_bucket_acl(bucket)).grants
+            assert (_ALL_USERS, "READ") in {(grant.grantee, grant.permission) for grant in grants}
+
     # --- presigned_url ---------------------------------------------------------------------------
 
     @requires("presigned_urls")
@@ -1722,7 +1771,7 @@ class S3TransportTests:
 
     @requires("presigned_urls", "versions")
     async def test_a_presigned_url_is_of_the_version(self, subject: TransportUnderTest) -> None:
-        first, _ = await self._put_versions(subject, "key", b"first", b"second")
+        first, _ = await _put_versions(subject, "key", b"first", b"second")
         url = await subject.transport.presigned_url("get_object", subject.ref("key", first))
         assert _fetch(url)[1] == b"first"
 
@@ -1926,17 +1975,19 @@ class S3TransportTests:
     def test_the_outcome_of_a_cancelled_write_is_known_when_it_ends(self, subject: TransportUnderTest) -> None:
         body = _pattern(2_000_000)
 
-        async def cancel() -> tuple[PutResult | BaseException, bytes | None]:
+        async def cancel() -> PutResult | BaseException:
             writing = asyncio.create_task(_put(subject, "key", body))
             await asyncio.sleep(0)  # begins the task
             writing.cancel()
             [outcome] = await asyncio.gather(writing, return_exceptions=True)
-            return outcome, subject.get("key")
+            return outcome
 
-        outcome, found = asyncio.run(cancel())
+        outcome = asyncio.run(cancel())
+        found = subject.get("key")
         assert isinstance(outcome, (PutResult, asyncio.CancelledError))
         assert found in (None, body)
-        asyncio.run(subject.transport.aclose())
+        for _ in range(3):  # time for a write that goes on behind our back
+            subject.put("other", body)
         assert subject.get("key") == found
 
 
@@ -1950,7 +2001,8 @@ def _fetch(
     url: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes, Mapping[str, str]]:
     """Status, body and headers of a plain HTTP request."""
-    request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
+    sent = {"Content-Type": "application/octet-stream", **(headers or {})} if body else dict(headers or {})
+    request = urllib.request.Request(url, data=body, method=method, headers=sent)
     with urllib.request.urlopen(request, timeout=10) as response:
         return response.status, response.read(), response.headers
 

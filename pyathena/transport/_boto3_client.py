@@ -51,23 +51,7 @@ class S3ClientLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """How to reach S3, with s3fs's names. What is None is left to boto3: environment, profile, instance role.
-
-    Args:
-        key: AWS access key id.
-        secret: AWS secret access key.
-        token: AWS session token.
-        anon: send requests unsigned; the credentials above are then left out.
-        endpoint_url: an S3-compatible server's URL.
-        use_ssl: use https where the endpoint does not say; ``client_kwargs`` wins over it.
-        client_kwargs: further arguments of ``session.client("s3", …)``; named options win over it.
-        config_kwargs: further arguments of ``botocore.config.Config``; they win over ours.
-        profile: a profile of the AWS configuration files.
-        region_name: AWS region.
-        connect_timeout: seconds to connect in, more than 0.
-        read_timeout: seconds without a byte until a request fails, more than 0.
-        connection: takes session, region, config and endpoint from there instead.
-    """
+    """`ConnectOptions` as they were given, checked, and a connection that may stand in their place."""
 
     key: str | None = None
     secret: str | None = field(default=None, repr=False)
@@ -75,8 +59,8 @@ class ClientOptions:
     anon: bool = False
     endpoint_url: str | None = None
     use_ssl: bool = True
-    client_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    config_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    client_kwargs: Mapping[str, Any] | None = field(default=None, repr=False)
+    config_kwargs: Mapping[str, Any] | None = field(default=None, repr=False)
     profile: str | None = None
     region_name: str | None = None
     connect_timeout: float | None = None
@@ -151,7 +135,7 @@ class ClientOptions:
             }
             given: Any = self.connection.config
         else:
-            arguments = {"use_ssl": self.use_ssl, **self.client_kwargs}
+            arguments = {"use_ssl": self.use_ssl, **(self.client_kwargs or {})}
             given = arguments.pop("config", None)
             if self.endpoint_url is not None:
                 arguments["endpoint_url"] = self.endpoint_url
@@ -160,7 +144,7 @@ class ClientOptions:
                     arguments.pop(name, None)
         if given is not None:
             config = config.merge(given)
-        said: dict[str, Any] = {**self.config_kwargs, "max_pool_connections": max_connections}
+        said: dict[str, Any] = {**(self.config_kwargs or {}), "max_pool_connections": max_connections}
         for name in ("connect_timeout", "read_timeout"):
             if (seconds := getattr(self, name)) is not None:
                 said[name] = seconds

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from typing_extensions import Buffer, override
+from typing_extensions import Buffer, Unpack, override
 
 from pyathena.transport._boto3_client import DEFAULT_MAX_CONCURRENCY, ClientOptions, S3ClientLike
 from pyathena.transport._boto3_requests import Abandonment, Boto3Requests
@@ -30,6 +30,7 @@ from pyathena.transport.values import (
     BucketPage,
     ByteRange,
     CompletedPart,
+    ConnectOptions,
     CopyOptions,
     DeleteResult,
     GetOptions,
@@ -79,18 +80,7 @@ class _Boto3Transport(S3Transport):
         client: S3ClientLike | None = None,
         max_concurrency: int | None = None,
         requester_pays: bool = False,
-        key: str | None = None,
-        secret: str | None = None,
-        token: str | None = None,
-        anon: bool = False,
-        endpoint_url: str | None = None,
-        use_ssl: bool = True,
-        client_kwargs: Mapping[str, Any] | None = None,
-        config_kwargs: Mapping[str, Any] | None = None,
-        profile: str | None = None,
-        region_name: str | None = None,
-        connect_timeout: float | None = None,
-        read_timeout: float | None = None,
+        **options: Unpack[ConnectOptions],
     ) -> None:
         """Take the way to S3; nothing is read, started or sent before the first request.
 
@@ -100,62 +90,40 @@ class _Boto3Transport(S3Transport):
             client: a boto3 client for S3 that is used as it is, its retries and pool included, and is not closed.
             max_concurrency: most requests in flight, 1 or more; also the size of the connection pool. 64 if None.
             requester_pays: send ``RequestPayer`` with every request that knows it.
-            key: AWS access key id. This and what follows are s3fs's options; what is None is left to boto3:
-                environment, profile, instance role.
-            secret: AWS secret access key.
-            token: AWS session token.
-            anon: send requests unsigned.
-            endpoint_url: URL of an S3-compatible server. Unless ``config_kwargs`` or the environment say otherwise,
-                checksums are then sent and expected only where S3 requires them.
-            use_ssl: use https where the endpoint does not say.
-            client_kwargs: further arguments of ``session.client("s3", …)``; the options above win over it.
-            config_kwargs: further arguments of ``botocore.config.Config``.
-            profile: a profile of the AWS configuration files.
-            region_name: AWS region.
-            connect_timeout: seconds to connect in, more than 0; 5 if None.
-            read_timeout: seconds without a byte until a request fails, more than 0; 15 if None.
+            **options: see `ConnectOptions`.
 
         Raises:
             ValueError: options that contradict each other, or are out of their bounds.
-            TypeError: ``connection`` is none.
+            TypeError: an option is unknown, or ``connection`` is none.
         """
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
-        arguments: dict[str, Any] = {
-            "connection": connection,
-            "key": key,
-            "secret": secret,
-            "token": token,
-            "anon": anon,
-            "endpoint_url": endpoint_url,
-            "client_kwargs": client_kwargs,
-            "config_kwargs": config_kwargs,
-            "profile": profile,
-            "region_name": region_name,
-            "connect_timeout": connect_timeout,
-            "read_timeout": read_timeout,
-        }
-        arguments = {name: value for name, value in arguments.items() if value}
-        if client is not None and arguments:
-            raise ValueError(f"client= is used as it is; leave out {', '.join(f'{name}=' for name in arguments)}")
-        self._options = ClientOptions(use_ssl=use_ssl, **arguments)
+        unknown = options.keys() - ConnectOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} got unknown options: {', '.join(sorted(unknown))}")
+        said = [name for name, value in options.items() if value]
+        if client is not None and (said or connection is not None):
+            raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
+        self._options = ClientOptions(connection=connection, **options)
         self._client = client
         self._requester_pays = requester_pays
         self._max_concurrency = self._choose_concurrency(max_concurrency)
         self._closed = False
         self._peak_in_flight = 0
         self._by_process: dict[int, _ProcessState] = {}
-        self._arguments = {
-            **arguments,
-            "use_ssl": use_ssl,
-            "requester_pays": requester_pays,
+        self._arguments: dict[str, Any] = {
+            "connection": connection,
             "max_concurrency": max_concurrency,
+            "requester_pays": requester_pays,
+            **options,
         }
 
     def _choose_concurrency(self, asked: int | None) -> int:
         if self._client is None:
             # A pool that is smaller than the number of threads would open and throw away connections.
-            return asked or int(self._options.config_kwargs.get("max_pool_connections", DEFAULT_MAX_CONCURRENCY))
+            return asked or int(
+                (self._options.config_kwargs or {}).get("max_pool_connections", DEFAULT_MAX_CONCURRENCY)
+            )
         pool: int = self._client.meta.config.max_pool_connections
         if asked is not None and asked > pool:
             warnings.warn(
@@ -468,6 +436,12 @@ class ThreadedBoto3Transport(_Boto3Transport):
     async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T:
         if self._closed:
             raise self._closed_error()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise TypeError(
+                "ThreadedBoto3Transport needs an event loop: use AioS3FileSystem, or BlockingBoto3Transport"
+            ) from None
         state = self._state()
         abandonment = Abandonment()
         run = partial(contextvars.copy_context().run, self._run, state, function, abandonment)
@@ -477,7 +451,7 @@ class ThreadedBoto3Transport(_Boto3Transport):
             raise self._closed_error() from error
         state.running.add(pending)
         pending.add_done_callback(state.running.discard)
-        answer = asyncio.wrap_future(pending)
+        answer = asyncio.wrap_future(pending, loop=loop)
         try:
             return await (asyncio.shield(answer) if write else answer)
         except asyncio.CancelledError:

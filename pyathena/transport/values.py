@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 __all__ = [
     "MAX_DELETE_KEYS",
@@ -26,6 +26,7 @@ __all__ = [
     "BucketPage",
     "ByteRange",
     "CompletedPart",
+    "ConnectOptions",
     "CopyOptions",
     "CustomerKey",
     "DeleteError",
@@ -75,6 +76,42 @@ def _no_strings() -> Mapping[str, str]:
 
 def _nothing() -> Mapping[str, object]:
     return _NOTHING
+
+
+# --- how to reach S3 -----------------------------------------------------------------------------
+
+
+class ConnectOptions(TypedDict, total=False):
+    """How to reach S3, with s3fs's names. What is None or left out is left to boto3: environment, profile, role.
+
+    Args:
+        key: AWS access key id.
+        secret: AWS secret access key.
+        token: AWS session token.
+        anon: send requests unsigned; the credentials above are then left out.
+        endpoint_url: URL of an S3-compatible server. Unless ``config_kwargs`` or the environment say otherwise,
+            checksums are then sent and expected only where S3 requires them.
+        use_ssl: use https where the endpoint does not say; True if left out. ``client_kwargs`` wins over it.
+        client_kwargs: further arguments of ``boto3.session.Session.client``; the other options win over it.
+        config_kwargs: further arguments of ``botocore.config.Config``.
+        profile: a profile of the AWS configuration files.
+        region_name: AWS region.
+        connect_timeout: seconds to connect in, more than 0; 5 if left out.
+        read_timeout: seconds without a byte until a request fails, more than 0; 15 if left out.
+    """
+
+    key: str | None
+    secret: str | None
+    token: str | None
+    anon: bool
+    endpoint_url: str | None
+    use_ssl: bool
+    client_kwargs: Mapping[str, Any] | None
+    config_kwargs: Mapping[str, Any] | None
+    profile: str | None
+    region_name: str | None
+    connect_timeout: float | None
+    read_timeout: float | None
 
 
 # --- what a request is about ---------------------------------------------------------------------
@@ -183,6 +220,9 @@ class GetOptions(RequestOptions):
         if_unmodified_since: an object modified since is `S3PreconditionError` (412).
         part_number: 1 to 10 000; the bytes of this part of a multipart object instead of a range.
         customer_key: the SSE-C key that the object was written with.
+
+    Raises:
+        ValueError: ``part_number`` is out of its bounds, or a time has no time zone.
     """
 
     if_match: str | None = None
@@ -191,6 +231,13 @@ class GetOptions(RequestOptions):
     if_unmodified_since: datetime | None = None
     part_number: int | None = None
     customer_key: CustomerKey | None = None
+
+    def __post_init__(self) -> None:
+        if self.part_number is not None and not 1 <= self.part_number <= MAX_PARTS:
+            raise ValueError(f"part_number is 1 to {MAX_PARTS}, got {self.part_number}")
+        for time in (self.if_modified_since, self.if_unmodified_since):
+            if time is not None and time.tzinfo is None:
+                raise ValueError(f"a time needs a time zone, got {time!r}: use datetime(…, tzinfo=timezone.utc)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +306,7 @@ class CopyOptions(PutOptions):
 class ObjectInfo:
     """What HeadObject tells of an object. An ETag keeps its quotes, as S3 sends and expects it.
 
-    ``size`` is in bytes; ``parts_count`` is given only where ``part_number`` was asked for.
+    ``size`` is in bytes; with ``part_number`` it is the part's, and ``parts_count`` tells how many there are.
     """
 
     key: str

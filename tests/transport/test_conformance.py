@@ -8,7 +8,8 @@ import json
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.request import urlopen
 
 import boto3
@@ -25,25 +26,31 @@ from pyathena.testing.conformance import (
     TransportUnderTest,
 )
 from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transport
+from pyathena.transport.errors import S3InvalidRangeError, S3NotFoundError
 from pyathena.transport.memory import InMemoryTransport
-from pyathena.transport.values import MIN_PART_SIZE, ObjectRef
+from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRef
 from tests.servers import KEY, SECRET, StallingServer
 
 T = TypeVar("T")
 
 MOTO: frozenset[Capability] = ALL_CAPABILITIES - {
+    "bucket_pages",  # it cuts the list off and tells no token
     "complete_if_match",
     "conditional_copies",
-    "no_such_upload",  # moto answers 500
-    "part_copy_bounds",  # moto copies what there is
-    "part_reads",  # moto heeds PartNumber on HEAD only
-    "sse_customer_keys",  # moto takes them and does not encrypt
+    "empty_tags",  # 500
+    "no_such_upload",  # 500
+    "part_copy_bounds",  # it copies what there is
+    "part_reads",  # it heeds PartNumber on HEAD only
+    "removed_markers",
+    "sse_customer_keys",  # it takes them and does not encrypt
     "upload_pages",
+    "version_prefix_pages",
 }
 RCLONE: frozenset[Capability] = ALL_CAPABILITIES - {
     "acl",
     "any_delimiter",
     "any_key",  # its store is a directory
+    "bucket_pages",
     "bucket_regions",
     "complete_if_match",
     "conditional_copies",
@@ -51,6 +58,7 @@ RCLONE: frozenset[Capability] = ALL_CAPABILITIES - {
     "conditional_writes",
     "copy_onto_itself",
     "delete_errors",
+    "empty_tags",
     "invalid_range_size",
     "minimum_part_size",
     "multipart_etag",  # completing answers S3's ETag, reads tell the MD5 of the whole
@@ -58,9 +66,11 @@ RCLONE: frozenset[Capability] = ALL_CAPABILITIES - {
     "part_copy_bounds",
     "part_reads",
     "range_status_206",
+    "removed_markers",
     "separate_parts",  # it writes parts to the file as they come
     "sse_customer_keys",
-    "tags",
+    "tags",  # it writes the request for tags over the object
+    "version_prefix_pages",
     "versions",
 }
 
@@ -77,6 +87,11 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 @functools.cache
+def shared_session() -> boto3.session.Session:
+    return boto3.session.Session(aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
+
+
+@functools.cache
 def raw_client(endpoint: str) -> Any:
     """Plain boto3, to look past a transport."""
     config = Config(
@@ -86,8 +101,7 @@ def raw_client(endpoint: str) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    session = boto3.session.Session(aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
-    return session.client("s3", endpoint_url=endpoint, config=config)
+    return shared_session().client("s3", endpoint_url=endpoint, config=config)
 
 
 def new_bucket(endpoint: str) -> str:
@@ -110,8 +124,12 @@ class TestInMemoryTransport(S3TransportTests):
             drive(transport.put_object(ObjectRef("bucket", key), data))
 
         def get(key: str) -> bytes | None:
-            version = transport._buckets["bucket"].current(key)  # public ways end when the transport is closed
-            return None if version is None else version.body
+            try:
+                return bytes(drive(transport.get_object_range(ObjectRef("bucket", key), ByteRange(0))).data)
+            except S3NotFoundError:
+                return None
+            except S3InvalidRangeError:
+                return b""
 
         return TransportUnderTest(
             transport=transport,
@@ -126,22 +144,26 @@ class TestInMemoryTransport(S3TransportTests):
 
 # --- boto3 ---------------------------------------------------------------------------------------
 
-Boto3Transport: TypeAlias = ThreadedBoto3Transport | BlockingBoto3Transport
+Boto3TransportT = TypeVar("Boto3TransportT", ThreadedBoto3Transport, BlockingBoto3Transport)
 
 
-def options(endpoint: str) -> dict[str, Any]:
-    return {
-        "key": KEY,
-        "secret": SECRET,
-        "endpoint_url": endpoint,
-        "region_name": "us-east-1",
-        "max_concurrency": 16,
-    }
+@dataclass(frozen=True)
+class Connection:
+    """A `ConnectionLike`. All share one session, which makes a client in a tenth of the time."""
+
+    s3_endpoint_url: str
+    session: object
+    region_name: str | None = "us-east-1"
+    config: object | None = None
+
+
+def connect(transport_type: type[Boto3TransportT], endpoint: str) -> Boto3TransportT:
+    return transport_type(Connection(endpoint, shared_session()), max_concurrency=16)
 
 
 @contextmanager
 def boto3_subject(
-    endpoint: str, transport_type: type[Boto3Transport], *, run: Runner, **hooks: Any
+    endpoint: str, transport_type: type[Boto3TransportT], *, run: Runner, **hooks: Any
 ) -> Iterator[TransportUnderTest]:
     """A transport over a fresh bucket of a server."""
     client, bucket = raw_client(endpoint), new_bucket(endpoint)
@@ -159,7 +181,7 @@ def boto3_subject(
     def deny(key: str) -> None:
         client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny_policy(bucket, key)))
 
-    transport, sibling = transport_type(**options(endpoint)), transport_type(**options(endpoint))
+    transport, sibling = connect(transport_type, endpoint), connect(transport_type, endpoint)
     try:
         yield TransportUnderTest(
             transport=transport,
@@ -182,7 +204,7 @@ def stalled_read() -> Iterator[StalledRead]:
     data = bytes(range(251)) * 8000  # more than the kernel's buffers take
     with StallingServer(data, sent=len(data) // 2) as server:
         yield StalledRead(
-            transport=ThreadedBoto3Transport(**options(server.endpoint)),
+            transport=connect(ThreadedBoto3Transport, server.endpoint),
             ref=ObjectRef("stalling-bucket", "key"),
             data=data,
             etag=server.etag,
@@ -232,7 +254,8 @@ def refused(call: Callable[..., Any], **arguments: Any) -> bool:
     try:
         call(**arguments)
     except ClientError as error:
-        return 400 <= error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+        status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return 400 <= status < 500
     return False
 
 
@@ -287,6 +310,11 @@ class Probe:
     def any_key(self) -> bool:
         return accepted(self.s3.put_object, Bucket=self.bucket, Key="a//b", Body=b"")
 
+    def bucket_pages(self) -> bool:
+        new_bucket(self.s3.meta.endpoint_url)
+        page = self.s3.list_buckets(MaxBuckets=1)
+        return len(page["Buckets"]) == 1 and "ContinuationToken" in page
+
     def bucket_regions(self) -> bool:
         return bool(self.s3.head_bucket(Bucket=self.bucket).get("BucketRegion"))
 
@@ -312,7 +340,10 @@ class Probe:
             self.s3.put_bucket_policy, Bucket=self.bucket, Policy=json.dumps(deny_policy(self.bucket, "key"))
         ):
             return False
-        return "Errors" in self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "key"}]})
+        return bool(self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "key"}]}).get("Errors"))
+
+    def empty_tags(self) -> bool:
+        return self.tags() and accepted(self.s3.put_object_tagging, **self.it, Tagging={"TagSet": []})
 
     def invalid_range_size(self) -> bool:
         try:
@@ -350,6 +381,14 @@ class Probe:
         answer = self.s3.get_object(**self.it, Range="bytes=2-5")
         return bool(answer["ResponseMetadata"]["HTTPStatusCode"] == 206)
 
+    def removed_markers(self) -> bool:
+        if not self.versions():
+            return False
+        marker = self.s3.delete_object(**self.it)["VersionId"]
+        removal = {"Objects": [{"Key": "key", "VersionId": marker}]}
+        [deleted] = self.s3.delete_objects(Bucket=self.bucket, Delete=removal)["Deleted"]
+        return bool(deleted.get("DeleteMarker"))
+
     def separate_parts(self) -> bool:
         upload, _ = self.upload(b"first")
         return accepted(self.s3.upload_part, **upload, PartNumber=1, Body=b"second")
@@ -361,13 +400,22 @@ class Probe:
     def tags(self) -> bool:
         tags = [{"Key": "name", "Value": "value"}]
         self.s3.put_object_tagging(**self.it, Tagging={"TagSet": tags})
-        return bool(self.s3.get_object_tagging(**self.it).get("TagSet") == tags)
+        found = self.s3.get_object_tagging(**self.it).get("TagSet") == tags
+        return found and bool(self.s3.get_object(**self.it)["Body"].read() == b"0123456789")
 
     def upload_pages(self) -> bool:
         for key in ("b", "a"):
             self.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
         page = self.s3.list_multipart_uploads(Bucket=self.bucket, MaxUploads=1)
         return [upload["Key"] for upload in page["Uploads"]] == ["a"]
+
+    def version_prefix_pages(self) -> bool:
+        self.s3.put_object(Bucket=self.bucket, Key="prefix/key", Body=b"")
+        try:
+            page = self.s3.list_object_versions(Bucket=self.bucket, Delimiter="/", MaxKeys=1)
+        except ClientError:
+            return False
+        return "CommonPrefixes" not in page
 
     def versions(self) -> bool:
         return accepted(

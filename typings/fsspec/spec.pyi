@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 class _Cached(type):
+    def __init__(cls, *args: Any, **kwargs: Any) -> None: ...
     @override
     def __call__(cls, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -61,6 +62,10 @@ class AbstractBufferedFile(io.IOBase):
     @override
     def read(self, length: Any = ...) -> Any: ...
     def readinto(self, b: Any) -> Any: ...
+    @override
+    def readline(self) -> Any: ...  # type: ignore[override]  # fsspec's takes no size
+    @override
+    def readlines(self) -> Any: ...  # type: ignore[override]  # fsspec's takes no hint
     @override
     def write(self, data: Any) -> Any: ...
     @override

@@ -1,0 +1,36 @@
+# Every target works from a fresh clone: with Python 3.11 or newer, make and the package registry, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test test-slow check lint types clean
+
+demo: $(STAMP)  ## Write, read and delete real objects over HTTP, against moto's server.
+	$(BIN)/python examples/demo.py $(ARGS)
+
+test: $(STAMP)  ## All tests but the slow ones.
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(STAMP)  ## The slow ones.
+	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
+
+check: lint types test  ## What CI asks of every commit.
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file mypy.ini --ignore-missing-stub --concise \
+		fsspec.asyn fsspec.caching fsspec.spec boto3.session botocore.config botocore.exceptions
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
