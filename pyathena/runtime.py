@@ -29,6 +29,11 @@ class Task(Protocol[T_co]):
         """Wait for its result. Whoever is cancelled meanwhile cancels the task too."""
         ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether its result cannot be had here: it was cancelled, or runs in another event loop."""
+        ...
+
     async def wait(self) -> None:
         """Wait until it has ended, however; a cancellation of the waiter ends the waiting, not the task."""
         ...
@@ -122,14 +127,28 @@ class _AsyncioTask(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         return self._task.__await__()
 
+    @property
+    def _elsewhere(self) -> bool:
+        return self._task.get_loop() is not asyncio.get_running_loop()
+
+    @property
+    def lost(self) -> bool:
+        return self._task.cancelled() or self._elsewhere
+
     async def wait(self) -> None:
         if not self._task.done():
             await asyncio.wait([self._task])
 
     def cancel(self) -> None:
-        self._task.cancel()
+        loop = self._task.get_loop()
+        if not self._elsewhere:
+            self._task.cancel()
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(self._task.cancel)
 
     async def settle(self) -> None:
+        if self._elsewhere:
+            return  # that loop will see to it
         cancelled: asyncio.CancelledError | None = None
         while not self._task.done():
             try:
@@ -216,6 +235,10 @@ class _ThreadTask(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._result().__await__()
+
+    @property
+    def lost(self) -> bool:
+        return self._ended.is_set() and self._outcome is None and self._error is None
 
     async def _result(self) -> T:
         await self.wait()

@@ -108,7 +108,7 @@ def test_a_failure_cancels_the_others_and_waits_for_them() -> None:
     async def step(number: int) -> None:
         if number == 0:
             await asyncio.sleep(0)
-            raise OSError
+            raise OSError("zero")
         try:
             await asyncio.Event().wait()
         finally:
@@ -116,7 +116,7 @@ def test_a_failure_cancels_the_others_and_waits_for_them() -> None:
             ended.append(number)
 
     async def program() -> None:
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="zero"):
             await run_all(AsyncioRuntime(), step, range(4), 4)
         assert sorted(ended) == [1, 2, 3]
 

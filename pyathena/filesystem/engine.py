@@ -98,8 +98,8 @@ class S3Engine:
             return bucket_entry(await self.transport.head_bucket(bucket))
         try:
             info = await self.transport.head_object(ObjectRef(bucket, key))
-        except S3NotFoundError:
-            if await self._has_keys_below(bucket, key):
+        except S3NotFoundError as missing:
+            if await self._has_keys_below(bucket, key, missing):
                 return directory_entry(bucket, key)
             raise
         if key.endswith("/") and info.size == 0:
@@ -114,8 +114,11 @@ class S3Engine:
             return False
         return True
 
-    async def _has_keys_below(self, bucket: str, key: str) -> bool:
-        page = await self.transport.list_objects(bucket, prefix=f"{key.rstrip('/')}/", max_keys=1)
+    async def _has_keys_below(self, bucket: str, key: str, missing: S3NotFoundError) -> bool:
+        try:
+            page = await self.transport.list_objects(bucket, prefix=f"{key.rstrip('/')}/", max_keys=1)
+        except S3NotFoundError as error:
+            raise missing from error  # there is no such bucket; `missing` names the key too
         return bool(page.objects or page.prefixes)
 
     async def list_directory(self, path: str) -> list[Entry]:

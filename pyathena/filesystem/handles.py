@@ -35,7 +35,7 @@ _LINE_STEP = 8192
 class SyncRunner(Protocol):
     """Runs a coroutine function to its end for a caller that is not a coroutine."""
 
-    def __call__(self, function: Callable[..., Awaitable[T]], *args: Any) -> T: ...
+    def __call__(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T: ...
 
 
 def _seek(position: int, offset: int, whence: int, size: int | None) -> int:
@@ -427,7 +427,11 @@ class _FsspecFile(AbstractBufferedFile):
         self._check_open()
         core = self._reader or self._writer
         assert core is not None
-        self._run(core.open)
+        try:
+            self._run(core.open)
+        except BaseException:
+            self.closed = True
+            raise
         return self
 
     @override
@@ -490,9 +494,9 @@ class S3OpenFile(_FsspecFile):
         self._check_open()
         core = self._reader or self._writer
         assert core is not None
+        self.closed = True
         await core.open()
         self._handle = AioS3File(self._ref, self.mode, core)
-        self.closed = True
         return self._handle
 
     async def __aexit__(

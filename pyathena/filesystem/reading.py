@@ -166,7 +166,7 @@ class RangeReader:
       each time, up to `READ_WINDOW`.
     * Any other read asks for what it needs, and no more.
 
-    Like a file it has one reader at a time, which may be in different event loops one after the other.
+    Like a file it has one reader at a time; they may be in different event loops one after the other.
 
     Args:
         pinned: the object.
@@ -314,7 +314,7 @@ class RangeReader:
         at, stop = start, start + view.nbytes
         try:
             for span in list(self._spans):
-                if span.stop <= at or span.start >= stop:
+                if span.stop <= at or span.start >= stop or (span.task is not None and span.task.lost):
                     continue
                 if at < span.start:
                     await self._read_into(at, view[at - start : span.start - start])

@@ -7,7 +7,9 @@ boto3 is imported only when no transport was given.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, cast, overload
 
@@ -58,8 +60,8 @@ class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec'
         return instance
 
 
-class _S3Options:
-    """What both faces take from their constructors' arguments."""
+class _Face:
+    """What both faces have in common: what their constructors take, and every operation, as a coroutine."""
 
     protocol: str | tuple[str, ...] = PROTOCOLS
     root_marker = ""
@@ -109,6 +111,10 @@ class _S3Options:
         """The transport that requests go through."""
         return self._engine.transport
 
+    @abstractmethod
+    def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+        """Run a coroutine function to its end for a caller that is not a coroutine."""
+
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
         if isinstance(path, list):
@@ -133,8 +139,193 @@ class _S3Options:
         options = put_options(arguments, "open()")
         return self._engine.writer(ref, block_size=block_size, size=size, exclusive=mode == "xb", options=options)
 
+    # --- the operations, as coroutines -----------------------------------------------------------
 
-class AioS3FileSystem(_S3Options, AsyncFileSystem, metaclass=_InstanceCache):
+    async def _info(self, path: Path, **kwargs: Any) -> Entry:
+        refuse_unknown(kwargs, "info()")
+        return await self._engine.info(strip_protocol(path))
+
+    async def _exists(self, path: Path, **kwargs: Any) -> bool:
+        refuse_unknown(kwargs, "exists()")
+        return await self._engine.exists(strip_protocol(path))
+
+    async def _ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]:
+        refuse_unknown(kwargs, "ls()")
+        entries = await self._engine.list_directory(strip_protocol(path))
+        return _names_or_all(entries, detail=detail)
+
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        *,
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> dict[str, Entry] | list[str]:
+        refuse_unknown(kwargs, "find()")
+        entries = await self._engine.find(strip_protocol(path), maxdepth=maxdepth, withdirs=withdirs, prefix=prefix)
+        return entries if detail else list(entries)
+
+    async def _cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
+        refuse_unknown(kwargs, "cat_file()")
+        return await self._engine.read(strip_protocol(path), start, end)
+
+    async def _cat_ranges(
+        self,
+        paths: Sequence[Path],
+        starts: Sequence[int | None] | int | None,
+        ends: Sequence[int | None] | int | None,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        on_error: Literal["return", "raise"] = "return",
+        **kwargs: Any,
+    ) -> list[bytes | Exception]:
+        refuse_unknown(kwargs, "cat_ranges()")
+        results = await self._engine.read_ranges(
+            _strip_each(paths),
+            _for_each(starts, paths),
+            _for_each(ends, paths),
+            max_gap=max_gap,
+            max_concurrency=batch_size,
+        )
+        if on_error == "raise":
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+        return results
+
+    async def _pipe_file(
+        self, path: Path, value: Buffer, mode: Literal["overwrite", "create"] = "overwrite", **kwargs: Any
+    ) -> None:
+        options = put_options(kwargs, "pipe_file()")
+        await self._engine.write(strip_protocol(path), value, mode=mode, options=options)
+
+    async def _rm_file(self, path: Path, **kwargs: Any) -> None:
+        refuse_unknown(kwargs, "rm_file()")
+        await self._engine.remove([strip_protocol(path)])
+
+    async def _rm(
+        self,
+        path: Path | Sequence[Path],
+        recursive: bool = False,
+        batch_size: int | None = None,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        refuse_unknown(kwargs, "rm()")
+        return await self._engine.remove(_strip_each(path), recursive=recursive, maxdepth=maxdepth)
+
+    async def _mkdir(
+        self,
+        path: Path,
+        create_parents: bool = True,
+        *,
+        acl: str | None = None,
+        region_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse_unknown(kwargs, "mkdir()")
+        await self._engine.make_directory(strip_protocol(path), acl=acl, region=region_name)
+
+    async def _makedirs(self, path: Path, exist_ok: bool = False) -> None:
+        await self._engine.make_directories(strip_protocol(path), exist_ok=exist_ok)
+
+    if TYPE_CHECKING:
+        # Made of the coroutines above: see `_mirror`.
+        def info(self, path: Path, **kwargs: Any) -> Entry: ...
+        def exists(self, path: Path, **kwargs: Any) -> bool: ...
+        @overload
+        def ls(self, path: Path, detail: Literal[False] = False, **kwargs: Any) -> list[str]: ...
+        @overload
+        def ls(self, path: Path, detail: Literal[True], **kwargs: Any) -> list[Entry]: ...
+        @overload
+        def ls(self, path: Path, detail: bool, **kwargs: Any) -> list[Entry] | list[str]: ...
+        def ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]: ...
+        def cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes: ...
+        def cat_ranges(
+            self,
+            paths: Sequence[Path],
+            starts: Sequence[int | None] | int | None,
+            ends: Sequence[int | None] | int | None,
+            max_gap: int | None = None,
+            batch_size: int | None = None,
+            on_error: Literal["return", "raise"] = "return",
+        ) -> list[bytes | Exception]: ...
+        def pipe_file(
+            self, path: Path, value: Buffer, mode: Literal["overwrite", "create"] = "overwrite", **kwargs: Any
+        ) -> None: ...
+        def rm_file(self, path: Path) -> None: ...
+        def rm(
+            self, path: Path | Sequence[Path], recursive: bool = False, maxdepth: int | None = None
+        ) -> list[str]: ...
+        @overload
+        def find(
+            self,
+            path: Path,
+            maxdepth: int | None = None,
+            withdirs: bool = False,
+            *,
+            detail: Literal[False] = False,
+            prefix: str = "",
+        ) -> list[str]: ...
+        @overload
+        def find(
+            self,
+            path: Path,
+            maxdepth: int | None = None,
+            withdirs: bool = False,
+            *,
+            detail: Literal[True],
+            prefix: str = "",
+        ) -> dict[str, Entry]: ...
+        def find(self, *args: Any, **kwargs: Any) -> Any: ...
+        def makedirs(self, path: Path, exist_ok: bool = False) -> None: ...
+        def mkdir(
+            self,
+            path: Path,
+            create_parents: bool = True,
+            *,
+            acl: str | None = None,
+            region_name: str | None = None,
+        ) -> None: ...
+
+
+def _mirror(name: str) -> Callable[..., Any]:
+    """Make the synchronous method of a coroutine method.
+
+    fsspec would make one too, for each instance, but its way to wait turns a `CancelledError` into the result None.
+    """
+
+    def method(self: _Face, *args: Any, **kwargs: Any) -> Any:
+        return self._run(getattr(self, f"_{name}"), *args, **kwargs)
+
+    coroutine = getattr(_Face, f"_{name}")
+    method.__name__ = name
+    method.__qualname__ = f"{_Face.__name__}.{name}"
+    method.__doc__ = coroutine.__doc__
+    method.__signature__ = inspect.signature(coroutine)  # type: ignore[attr-defined]  # PEP 362 lets one set it
+    return method
+
+
+for _name in (
+    "info",
+    "exists",
+    "ls",
+    "find",
+    "cat_file",
+    "cat_ranges",
+    "pipe_file",
+    "rm_file",
+    "rm",
+    "mkdir",
+    "makedirs",
+):
+    setattr(_Face, _name, _mirror(_name))
+
+
+class AioS3FileSystem(_Face, AsyncFileSystem, metaclass=_InstanceCache):
     """Amazon S3 for asyncio, as an fsspec filesystem.
 
     Every method exists as a coroutine with a leading underscore (``await fs._cat_file(…)``), as fsspec has it, and
@@ -187,110 +378,6 @@ class AioS3FileSystem(_S3Options, AsyncFileSystem, metaclass=_InstanceCache):
             requester_pays=requester_pays,
             options=options,
         )
-
-    # --- what fsspec mirrors ---------------------------------------------------------------------
-
-    @override
-    async def _info(self, path: Path, **kwargs: Any) -> Entry:
-        refuse_unknown(kwargs, "info()")
-        return await self._engine.info(strip_protocol(path))
-
-    @override
-    async def _exists(self, path: Path, **kwargs: Any) -> bool:
-        refuse_unknown(kwargs, "exists()")
-        return await self._engine.exists(strip_protocol(path))
-
-    @override
-    async def _ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]:
-        refuse_unknown(kwargs, "ls()")
-        entries = await self._engine.list_directory(strip_protocol(path))
-        return _names_or_all(entries, detail=detail)
-
-    @override
-    async def _find(
-        self,
-        path: Path,
-        maxdepth: int | None = None,
-        withdirs: bool = False,
-        *,
-        detail: bool = False,
-        prefix: str = "",
-        **kwargs: Any,
-    ) -> dict[str, Entry] | list[str]:
-        refuse_unknown(kwargs, "find()")
-        entries = await self._engine.find(strip_protocol(path), maxdepth=maxdepth, withdirs=withdirs, prefix=prefix)
-        return entries if detail else list(entries)
-
-    @override
-    async def _cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
-        refuse_unknown(kwargs, "cat_file()")
-        return await self._engine.read(strip_protocol(path), start, end)
-
-    @override
-    async def _cat_ranges(
-        self,
-        paths: Sequence[Path],
-        starts: Sequence[int | None] | int | None,
-        ends: Sequence[int | None] | int | None,
-        max_gap: int | None = None,
-        batch_size: int | None = None,
-        on_error: Literal["return", "raise"] = "return",
-        **kwargs: Any,
-    ) -> list[bytes | Exception]:
-        refuse_unknown(kwargs, "cat_ranges()")
-        results = await self._engine.read_ranges(
-            _strip_each(paths),
-            _for_each(starts, paths),
-            _for_each(ends, paths),
-            max_gap=max_gap,
-            max_concurrency=batch_size,
-        )
-        if on_error == "raise":
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
-        return results
-
-    @override
-    async def _pipe_file(
-        self, path: Path, value: Buffer, mode: Literal["overwrite", "create"] = "overwrite", **kwargs: Any
-    ) -> None:
-        options = put_options(kwargs, "pipe_file()")
-        await self._engine.write(strip_protocol(path), value, mode=mode, options=options)
-
-    @override
-    async def _rm_file(self, path: Path, **kwargs: Any) -> None:
-        refuse_unknown(kwargs, "rm_file()")
-        await self._engine.remove([strip_protocol(path)])
-
-    @override
-    async def _rm(
-        self,
-        path: Path | Sequence[Path],
-        recursive: bool = False,
-        batch_size: int | None = None,
-        maxdepth: int | None = None,
-        **kwargs: Any,
-    ) -> list[str]:
-        refuse_unknown(kwargs, "rm()")
-        return await self._engine.remove(_strip_each(path), recursive=recursive, maxdepth=maxdepth)
-
-    @override
-    async def _mkdir(
-        self,
-        path: Path,
-        create_parents: bool = True,
-        *,
-        acl: str | None = None,
-        region_name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        refuse_unknown(kwargs, "mkdir()")
-        await self._engine.make_directory(strip_protocol(path), acl=acl, region=region_name)
-
-    @override
-    async def _makedirs(self, path: Path, exist_ok: bool = False) -> None:
-        await self._engine.make_directories(strip_protocol(path), exist_ok=exist_ok)
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -347,12 +434,11 @@ class AioS3FileSystem(_S3Options, AsyncFileSystem, metaclass=_InstanceCache):
         """
         cache_type = kwargs.pop("cache_type", None)
         core = self._core(path, mode, block_size, compression, kwargs)
-        file = S3OpenFile(
-            self, object_ref(path), mode, core, self._run, cache_type=cache_type, cache_options=cache_options
-        )
         if not self.asynchronous and not _running_loop():
             self._run(core.open)
-        return file
+        return S3OpenFile(
+            self, object_ref(path), mode, core, self._run, cache_type=cache_type, cache_options=cache_options
+        )
 
     @override
     async def open_async(
@@ -363,14 +449,15 @@ class AioS3FileSystem(_S3Options, AsyncFileSystem, metaclass=_InstanceCache):
         await core.open()
         return AioS3File(object_ref(path), mode, core)
 
-    def _run(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    @override
+    def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine function on fsspec's loop for a synchronous caller."""
         if self.asynchronous:
             raise RuntimeError("the filesystem was made with asynchronous=True: use async with, or its coroutines")
         loop = self.loop
         if _running_loop() is loop:
             raise RuntimeError("a synchronous call would block the very event loop that is to serve it: use async with")
-        step = cast("Coroutine[Any, Any, T]", function(*args))
+        step = cast("Coroutine[Any, Any, T]", function(*args, **kwargs))
         future = asyncio.run_coroutine_threadsafe(step, loop)
         try:
             return future.result()
@@ -390,71 +477,8 @@ class AioS3FileSystem(_S3Options, AsyncFileSystem, metaclass=_InstanceCache):
         """Do what `aclose` does, for synchronous code."""
         self._run(self.aclose)
 
-    if TYPE_CHECKING:
-        # fsspec makes these from the coroutines above, on each instance.
-        @override
-        def info(self, path: Path, **kwargs: Any) -> Entry: ...
-        @override
-        def exists(self, path: Path, **kwargs: Any) -> bool: ...
-        @overload
-        def ls(self, path: Path, detail: Literal[False] = False, **kwargs: Any) -> list[str]: ...
-        @overload
-        def ls(self, path: Path, detail: Literal[True], **kwargs: Any) -> list[Entry]: ...
-        @overload
-        def ls(self, path: Path, detail: bool, **kwargs: Any) -> list[Entry] | list[str]: ...
-        @override
-        def ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]: ...
-        @override
-        def cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes: ...
-        def cat_ranges(
-            self,
-            paths: Sequence[Path],
-            starts: Sequence[int | None] | int | None,
-            ends: Sequence[int | None] | int | None,
-            max_gap: int | None = None,
-            batch_size: int | None = None,
-            on_error: Literal["return", "raise"] = "return",
-        ) -> list[bytes | Exception]: ...
-        def pipe_file(
-            self, path: Path, value: Buffer, mode: Literal["overwrite", "create"] = "overwrite", **kwargs: Any
-        ) -> None: ...
-        def rm_file(self, path: Path) -> None: ...
-        def rm(
-            self, path: Path | Sequence[Path], recursive: bool = False, maxdepth: int | None = None
-        ) -> list[str]: ...
-        @overload
-        def find(
-            self,
-            path: Path,
-            maxdepth: int | None = None,
-            withdirs: bool = False,
-            *,
-            detail: Literal[False] = False,
-            prefix: str = "",
-        ) -> list[str]: ...
-        @overload
-        def find(
-            self,
-            path: Path,
-            maxdepth: int | None = None,
-            withdirs: bool = False,
-            *,
-            detail: Literal[True],
-            prefix: str = "",
-        ) -> dict[str, Entry]: ...
-        def find(self, *args: Any, **kwargs: Any) -> Any: ...
-        def makedirs(self, path: Path, exist_ok: bool = False) -> None: ...
-        def mkdir(
-            self,
-            path: Path,
-            create_parents: bool = True,
-            *,
-            acl: str | None = None,
-            region_name: str | None = None,
-        ) -> None: ...
 
-
-class S3FileSystem(_S3Options, AbstractFileSystem, metaclass=_InstanceCache):
+class S3FileSystem(_Face, AbstractFileSystem, metaclass=_InstanceCache):
     """Amazon S3 for code without an event loop, as an fsspec filesystem.
 
     Requests run in the calling thread, parallel steps in threads of its own; no event loop is started, and a forked
@@ -489,36 +513,6 @@ class S3FileSystem(_S3Options, AbstractFileSystem, metaclass=_InstanceCache):
             requester_pays=requester_pays,
             options=options,
         )
-
-    @override
-    def info(self, path: Path, **kwargs: Any) -> Entry:
-        """Tell what a path is. Raises `FileNotFoundError`."""
-        refuse_unknown(kwargs, "info()")
-        return drive(self._engine.info(strip_protocol(path)))
-
-    @override
-    def exists(self, path: Path, **kwargs: Any) -> bool:
-        """Tell whether there is an object, a directory or a bucket."""
-        refuse_unknown(kwargs, "exists()")
-        return drive(self._engine.exists(strip_protocol(path)))
-
-    @overload
-    def ls(self, path: Path, detail: Literal[False] = False, **kwargs: Any) -> list[str]: ...
-    @overload
-    def ls(self, path: Path, detail: Literal[True], **kwargs: Any) -> list[Entry]: ...
-    @overload
-    def ls(self, path: Path, detail: bool, **kwargs: Any) -> list[Entry] | list[str]: ...
-    @override
-    def ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]:
-        """List what is directly below a path; an object is listed as itself."""
-        refuse_unknown(kwargs, "ls()")
-        return _names_or_all(drive(self._engine.list_directory(strip_protocol(path))), detail=detail)
-
-    @override
-    def cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
-        """Read an object or a slice of it."""
-        refuse_unknown(kwargs, "cat_file()")
-        return drive(self._engine.read(strip_protocol(path), start, end))
 
     @overload
     def open(
@@ -556,8 +550,9 @@ class S3FileSystem(_S3Options, AbstractFileSystem, metaclass=_InstanceCache):
         self._run(core.open)
         return S3File(self, object_ref(path), mode, core, self._run, cache_type=cache_type, cache_options=cache_options)
 
-    def _run(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
-        return drive(cast("Coroutine[Any, Any, T]", function(*args)))
+    @override
+    def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+        return drive(cast("Coroutine[Any, Any, T]", function(*args, **kwargs)))
 
     def close(self) -> None:
         """Release the threads, and the connections of the filesystem's own transport. Idempotent."""

@@ -20,6 +20,15 @@ from typing_extensions import Buffer, override
 
 from pyathena.transport._boto3_client import S3ClientLike
 from pyathena.transport._boto3_errors import translated
+from pyathena.transport.checks import (
+    check_begin_options,
+    check_between,
+    check_buffer,
+    check_delete_keys,
+    check_part_range,
+    check_tags,
+    check_target,
+)
 from pyathena.transport.errors import (
     S3ConnectionError,
     S3IncompleteReadError,
@@ -29,7 +38,6 @@ from pyathena.transport.errors import (
 )
 from pyathena.transport.protocol import PresignedOperation
 from pyathena.transport.values import (
-    MAX_DELETE_KEYS,
     MAX_PAGE_SIZE,
     MAX_PARTS,
     MAX_PRESIGNED_SECONDS,
@@ -188,6 +196,27 @@ class _Body(io.RawIOBase):
         return block
 
 
+class _Answer(dict[str, Any]):
+    """What botocore made of an answer. What it lacks although S3 always sends it is an error of the server's."""
+
+    def __init__(self, answer: Mapping[str, Any], operation: str, bucket: str | None, key: str | None) -> None:
+        super().__init__(answer)
+        self._about = operation, bucket, key
+
+    def __missing__(self, name: str) -> Any:
+        operation, bucket, key = self._about
+        raise S3ServerError(f"The answer lacks {name}", operation=operation, bucket=bucket, key=key)
+
+    def section(self, name: str) -> _Answer:
+        """Return a part of it that is an answer of its own."""
+        return _Answer(self[name], *self._about)
+
+    @property
+    def etag(self) -> str:
+        """The ETag in its quotes, which some servers leave out in listings (RFC 9110, section 8.8.3)."""
+        return _quoted(self["ETag"])
+
+
 class Boto3Requests:
     """Requests over one client. Arguments are those of the protocol's methods of the same names."""
 
@@ -211,19 +240,15 @@ class Boto3Requests:
         abandonment: Abandonment,
     ) -> ObjectRange:
         if into is not None:
-            _check_buffer(into, byte_range)
-        if options.part_number is None:
-            which = {"Range": byte_range.header()}
-        elif byte_range == ByteRange(0):
-            which = {}
-        else:
-            raise ValueError(f"part_number={options.part_number} goes with ByteRange(0) only, got {byte_range}")
+            check_buffer(into, byte_range)
+        check_part_range(byte_range, options)
+        which = {"Range": byte_range.header()} if options.part_number is None else {}
         answer = self._call(
             "get_object", ref.bucket, ref.key, options, **which, **_version(ref), **_conditions(options)
         )
         body = answer["Body"]
         try:
-            return _read_range(ref, byte_range, into, answer, abandonment)
+            return _read_range(ref, byte_range, into, answer, abandonment, part=options.part_number is not None)
         except BaseException:
             body.close()  # a connection with a body half read cannot be used again
             raise
@@ -231,7 +256,7 @@ class Boto3Requests:
     # --- writing ---------------------------------------------------------------------------------
 
     def put_object(self, ref: ObjectRef, body: Buffer, options: PutOptions, abandonment: Abandonment) -> PutResult:
-        _refuse_version(ref)
+        check_target(ref)
         answer = self._call(
             "put_object",
             ref.bucket,
@@ -241,10 +266,10 @@ class Boto3Requests:
             **_creation(options),
             **_conditions(options),
         )
-        return PutResult(answer["ETag"], answer.get("VersionId"))
+        return PutResult(answer.etag, answer.get("VersionId"))
 
     def copy_object(self, source: ObjectRef, target: ObjectRef, options: CopyOptions) -> PutResult:
-        _refuse_version(target)
+        check_target(target)
         answer = self._call(
             "copy_object",
             target.bucket,
@@ -257,15 +282,14 @@ class Boto3Requests:
             **_conditions(options),
             **_source_conditions(options),
         )
-        copied = answer["CopyObjectResult"]
-        return PutResult(copied["ETag"], answer.get("VersionId"), copied.get("LastModified"))
+        copied = answer.section("CopyObjectResult")
+        return PutResult(copied.etag, answer.get("VersionId"), copied.get("LastModified"))
 
     # --- multipart -------------------------------------------------------------------------------
 
     def create_multipart_upload(self, ref: ObjectRef, options: PutOptions) -> MultipartUpload:
-        _refuse_version(ref)
-        if options.if_match is not None or options.if_none_match is not None:
-            raise ValueError("if_match and if_none_match are conditions of complete_multipart_upload; give them there")
+        check_target(ref)
+        check_begin_options(options)
         params = _creation(options)
         if self._client.meta.config.request_checksum_calculation != "when_required":
             # botocore will send a checksum with each part; S3 wants to be told of it here.
@@ -276,7 +300,7 @@ class Boto3Requests:
     def upload_part(
         self, upload: MultipartUpload, part_number: int, body: Buffer, options: PutOptions, abandonment: Abandonment
     ) -> CompletedPart:
-        _check_between("part_number", part_number, 1, MAX_PARTS)
+        check_between("part_number", part_number, 1, MAX_PARTS)
         answer = self._call(
             "upload_part",
             upload.bucket,
@@ -287,7 +311,7 @@ class Boto3Requests:
             Body=_Body(body, abandonment),
             **_customer_key(options.customer_key),
         )
-        return CompletedPart(part_number, answer["ETag"], _checksums(answer))
+        return CompletedPart(part_number, answer.etag, _checksums(answer))
 
     def upload_part_copy(
         self,
@@ -297,7 +321,7 @@ class Boto3Requests:
         byte_range: ByteRange | None,
         options: CopyOptions,
     ) -> CompletedPart:
-        _check_between("part_number", part_number, 1, MAX_PARTS)
+        check_between("part_number", part_number, 1, MAX_PARTS)
         which = {}
         if byte_range is not None:
             if byte_range.stop is None:
@@ -315,8 +339,8 @@ class Boto3Requests:
             **_customer_key(options.customer_key),
             **_source_conditions(options),
         )
-        copied = answer["CopyPartResult"]
-        return CompletedPart(part_number, copied["ETag"], _checksums(copied))
+        copied = answer.section("CopyPartResult")
+        return CompletedPart(part_number, copied.etag, _checksums(copied))
 
     def complete_multipart_upload(
         self, upload: MultipartUpload, parts: Sequence[CompletedPart], options: PutOptions
@@ -350,7 +374,7 @@ class Boto3Requests:
             **_conditions(options),
             **_customer_key(options.customer_key),
         )
-        return PutResult(answer["ETag"], answer.get("VersionId"))
+        return PutResult(answer.etag, answer.get("VersionId"))
 
     def abort_multipart_upload(self, upload: MultipartUpload, options: RequestOptions) -> None:
         self._call("abort_multipart_upload", upload.bucket, upload.key, options, UploadId=upload.upload_id)
@@ -358,7 +382,7 @@ class Boto3Requests:
     def list_multipart_uploads(
         self, bucket: str, prefix: str, max_uploads: int, token: str | None, options: RequestOptions
     ) -> UploadPage:
-        _check_between("max_uploads", max_uploads, 1, MAX_PAGE_SIZE)
+        check_between("max_uploads", max_uploads, 1, MAX_PAGE_SIZE)
         answer = self._call(
             "list_multipart_uploads",
             bucket,
@@ -377,10 +401,7 @@ class Boto3Requests:
     # --- deleting --------------------------------------------------------------------------------
 
     def delete_objects(self, bucket: str, keys: Sequence[ObjectKey], options: RequestOptions) -> DeleteResult:
-        _check_between("the number of keys", len(keys), 1, MAX_DELETE_KEYS)
-        asked = dict.fromkeys(keys)
-        if len(asked) < len(keys):
-            raise ValueError(f"{len(keys) - len(asked)} of {len(keys)} keys are given twice; give each once")
+        check_delete_keys(keys)
         named = [{"Key": k.key, **({} if k.version_id is None else {"VersionId": k.version_id})} for k in keys]
         answer = self._call("delete_objects", bucket, None, options, Delete={"Objects": named, "Quiet": False})
         deleted: dict[ObjectKey, DeletedObject] = {}
@@ -396,7 +417,7 @@ class Boto3Requests:
             )
             for entry in answer.get("Errors", ())
         }
-        for key in asked:
+        for key in keys:
             if key not in deleted and key not in errors:
                 errors[key] = DeleteError(key.key, key.version_id, "NoAnswer", "S3's answer does not name this key")
         return DeleteResult(tuple(found for key, found in deleted.items() if key not in errors), tuple(errors.values()))
@@ -413,7 +434,7 @@ class Boto3Requests:
         token: str | None,
         options: RequestOptions,
     ) -> ListPage:
-        _check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
         answer = self._call(
             "list_objects_v2",
             bucket,
@@ -430,7 +451,11 @@ class Boto3Requests:
         return ListPage(
             tuple(
                 ObjectSummary(
-                    entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"], entry.get("StorageClass")
+                    entry["Key"],
+                    entry["Size"],
+                    _quoted(entry["ETag"]),
+                    entry["LastModified"],
+                    entry.get("StorageClass"),
                 )
                 for entry in answer.get("Contents", ())
             ),
@@ -441,7 +466,7 @@ class Boto3Requests:
     def list_object_versions(
         self, bucket: str, prefix: str, delimiter: str, max_keys: int, token: str | None, options: RequestOptions
     ) -> VersionPage:
-        _check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
         answer = self._call(
             "list_object_versions",
             bucket,
@@ -461,7 +486,7 @@ class Boto3Requests:
                 entry["IsLatest"],
                 entry["LastModified"],
                 entry.get("Size", 0),
-                entry.get("ETag", ""),
+                "" if is_marker else _quoted(entry["ETag"]),
                 is_marker,
                 entry.get("StorageClass"),
             )
@@ -477,7 +502,7 @@ class Boto3Requests:
         )
 
     def list_buckets(self, max_buckets: int, token: str | None, options: RequestOptions) -> BucketPage:
-        _check_between("max_buckets", max_buckets, 1, MAX_PAGE_SIZE)
+        check_between("max_buckets", max_buckets, 1, MAX_PAGE_SIZE)
         answer = self._call(
             "list_buckets", None, None, options, MaxBuckets=max_buckets, **_present(ContinuationToken=token)
         )
@@ -494,6 +519,7 @@ class Boto3Requests:
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def put_object_tagging(self, ref: ObjectRef, tags: Mapping[str, str], options: RequestOptions) -> None:
+        check_tags(tags)
         tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
         self._call("put_object_tagging", ref.bucket, ref.key, options, Tagging={"TagSet": tag_set}, **_version(ref))
 
@@ -539,7 +565,7 @@ class Boto3Requests:
     def presigned_url(
         self, operation: PresignedOperation, ref: ObjectRef, expires_in: int, options: RequestOptions
     ) -> str:
-        _check_between("expires_in", expires_in, 1, MAX_PRESIGNED_SECONDS)
+        check_between("expires_in", expires_in, 1, MAX_PRESIGNED_SECONDS)
         params = {"Bucket": ref.bucket, "Key": ref.key, **_version(ref), **self._common(operation, options)}
         with translated(_operation(operation), ref.bucket, ref.key):
             return self._signer().generate_presigned_url(operation, Params=params, ExpiresIn=expires_in)
@@ -548,16 +574,17 @@ class Boto3Requests:
 
     def _call(
         self, method: str, bucket: str | None, key: str | None, options: RequestOptions, **params: Any
-    ) -> Mapping[str, Any]:
+    ) -> _Answer:
+        operation = _operation(method)
         if bucket is not None:
             params["Bucket"] = bucket
         if key is not None:
             params["Key"] = key
         # What the caller names by S3's name wins over what we would send.
         params.update(self._common(method, options))
-        with translated(_operation(method), bucket, key, must_not_exist=getattr(options, "if_none_match", None) == "*"):
-            answer: Mapping[str, Any] = getattr(self._client, method)(**params)
-        return answer
+        with translated(operation, bucket, key, must_not_exist=getattr(options, "if_none_match", None) == "*"):
+            answer = getattr(self._client, method)(**params)
+        return _Answer(answer, operation, bucket, key)
 
     def _common(self, method: str, options: RequestOptions) -> dict[str, object]:
         common = _present(ExpectedBucketOwner=options.expected_bucket_owner)
@@ -574,12 +601,14 @@ def _read_range(
     ref: ObjectRef,
     byte_range: ByteRange,
     into: memoryview | None,
-    answer: Mapping[str, Any],
+    answer: _Answer,
     abandonment: Abandonment,
+    *,
+    part: bool,
 ) -> ObjectRange:
     body = answer["Body"]
     length: int = answer["ContentLength"]
-    start, object_size, skip = _place(ref, byte_range, answer, length)
+    start, object_size, skip = _place(ref, byte_range, answer, length, part=part)
     size = length - skip if byte_range.stop is None else min(length - skip, byte_range.stop - start)
     if into is not None and size > into.nbytes:
         raise ValueError(f"into holds {into.nbytes} bytes, and {ref} has {size} from byte {start} on")
@@ -608,7 +637,7 @@ def _read_range(
             f"The body broke off after {max(received, 0)} of {size} bytes: {error.strerror}",
             start=start,
             received=max(received, 0),
-            etag=answer["ETag"],
+            etag=answer.etag,
             object_size=object_size,
             operation="GetObject",
             bucket=ref.bucket,
@@ -623,14 +652,14 @@ def _read_range(
         target.release()
         data = owned.getvalue()
     info = _object_info(ref.key, answer, size=object_size)
-    return ObjectRange(data, start, size, object_size, answer["ETag"], answer.get("VersionId"), info)
+    return ObjectRange(data, start, size, object_size, answer.etag, answer.get("VersionId"), info)
 
 
-def _place(ref: ObjectRef, byte_range: ByteRange, answer: Mapping[str, Any], length: int) -> tuple[int, int, int]:
+def _place(ref: ObjectRef, byte_range: ByteRange, answer: _Answer, length: int, *, part: bool) -> tuple[int, int, int]:
     """Tell where the body stands: its first byte that was asked for, the object's size, and how many to skip."""
     told = answer.get("ContentRange")
     if told is None:
-        if length <= byte_range.start:
+        if length <= byte_range.start and not part:
             raise S3InvalidRangeError(
                 f"The range begins at byte {byte_range.start} of {length}",
                 object_size=length,
@@ -644,7 +673,7 @@ def _place(ref: ObjectRef, byte_range: ByteRange, answer: Mapping[str, Any], len
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", told)
     if match is not None:
         first, last, object_size = map(int, match.groups())
-        if last - first + 1 == length and (first == byte_range.start or "PartsCount" in answer):
+        if last - first + 1 == length and (first == byte_range.start or part):
             return first, object_size, 0
     raise S3ServerError(
         f"Asked for {byte_range.header()}, answered with {length} bytes and Content-Range {told!r}",
@@ -652,23 +681,6 @@ def _place(ref: ObjectRef, byte_range: ByteRange, answer: Mapping[str, Any], len
         bucket=ref.bucket,
         key=ref.key,
     )
-
-
-def _check_buffer(into: memoryview, byte_range: ByteRange) -> None:
-    if into.readonly or not into.contiguous or into.ndim != 1 or into.format != "B":
-        raise ValueError("into must be a writable, contiguous view of single bytes: memoryview(…).cast('B')")
-    if byte_range.size is not None and into.nbytes < byte_range.size:
-        raise ValueError(f"into holds {into.nbytes} bytes, fewer than the {byte_range.size} of {byte_range}")
-
-
-def _check_between(what: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{what} is {low} to {high}, got {value}")
-
-
-def _refuse_version(ref: ObjectRef) -> None:
-    if ref.version_id is not None:
-        raise ValueError(f"S3 chooses the version of what is written, got version_id={ref.version_id!r}")
 
 
 def _operation(method: str) -> str:
@@ -719,9 +731,15 @@ def _checksums(answer: Mapping[str, Any]) -> dict[str, str]:
     return {name: answer[theirs] for name, theirs in _CHECKSUMS.items() if theirs in answer}
 
 
-def _object_info(key: str, answer: Mapping[str, Any], *, size: int) -> ObjectInfo:
+def _object_info(key: str, answer: _Answer, *, size: int) -> ObjectInfo:
     fields = {ours: answer[theirs] for ours, theirs in _INFO_FIELDS.items() if theirs in answer}
-    return ObjectInfo(key=key, size=size, etag=answer["ETag"], metadata=answer.get("Metadata", {}), **fields)
+    # The names are HTTP headers, whose case says nothing; S3 sends lower case, others do not.
+    metadata = {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
+    return ObjectInfo(key=key, size=size, etag=answer.etag, metadata=metadata, **fields)
+
+
+def _quoted(etag: str) -> str:
+    return etag if etag.endswith('"') else f'"{etag}"'
 
 
 def _access_control(answer: Mapping[str, Any]) -> AccessControl:

@@ -430,6 +430,9 @@ class ThreadedBoto3Transport(_Boto3Transport):
     Signing, and refreshing credentials, happens there too, when a request's turn has come. A thread is free again when
     its request has really ended, also if the caller was cancelled: a read that waits for the body is woken, one that
     waits for the answer may take until ``read_timeout``.
+
+    Beyond the contract, the clients that it makes retry what failed for the moment, as boto3's standard mode does: five
+    attempts. ``config_kwargs={"retries": …}`` says otherwise.
     """
 
     @override

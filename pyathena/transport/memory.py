@@ -25,6 +25,15 @@ from urllib.parse import quote, urlencode
 
 from typing_extensions import Buffer, override
 
+from pyathena.transport.checks import (
+    check_begin_options,
+    check_between,
+    check_buffer,
+    check_delete_keys,
+    check_part_range,
+    check_tags,
+    check_target,
+)
 from pyathena.transport.errors import (
     S3AlreadyExistsError,
     S3ClosedError,
@@ -40,7 +49,6 @@ from pyathena.transport.errors import (
 )
 from pyathena.transport.protocol import PresignedOperation, S3Transport
 from pyathena.transport.values import (
-    MAX_DELETE_KEYS,
     MAX_PAGE_SIZE,
     MAX_PART_SIZE,
     MAX_PARTS,
@@ -92,7 +100,6 @@ _MAX_KEY_BYTES: Final = 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 _MAX_METADATA_BYTES: Final = 2048
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
-_MAX_TAGS: Final = 10
 _MAX_TAG_KEY: Final = 128
 _MAX_TAG_VALUE: Final = 256
 
@@ -396,56 +403,6 @@ class _Request:
 # --- arguments, checked before anything happens --------------------------------------------------
 
 
-def _check_within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be {low} to {high}, got {value}")
-
-
-def _check_get_options(options: GetOptions) -> None:
-    if options.part_number is not None:
-        _check_within("part_number", options.part_number, 1, MAX_PARTS)
-    for name, moment in (
-        ("if_modified_since", options.if_modified_since),
-        ("if_unmodified_since", options.if_unmodified_since),
-    ):
-        if moment is not None and moment.tzinfo is None:
-            raise ValueError(f"{name} must have a time zone, got {moment!r}")
-
-
-def _check_into(into: memoryview, size: int) -> None:
-    if into.readonly:
-        raise ValueError("into must be writable, got a read-only view")
-    if into.format != "B" or into.ndim != 1 or not into.contiguous:
-        raise ValueError(
-            f"into must be a contiguous view of single bytes (format 'B', one dimension), got format {into.format!r}, "
-            f"{into.ndim} dimensions, strides {into.strides}"
-        )
-    if len(into) < size:
-        raise ValueError(f"into must hold the {size} bytes of the range, got room for {len(into)}")
-
-
-def _check_target(target: ObjectRef) -> None:
-    if target.version_id is not None:
-        raise ValueError(f"S3 chooses the version id of what is written, got version_id={target.version_id!r}")
-
-
-def _check_keys(keys: Sequence[ObjectKey]) -> None:
-    _check_within("the number of keys", len(keys), 1, MAX_DELETE_KEYS)
-    if len(set(keys)) < len(keys):
-        raise ValueError("no two keys of one request may be alike")
-    for key in keys:
-        _check_encodable(key.key)
-
-
-def _check_encodable(key: str) -> None:
-    try:
-        key.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"a key must be encodable as UTF-8, got {key!r}") from error
-    if not key:
-        raise ValueError("a key must have 1 to 1024 bytes, got an empty one")
-
-
 def _check_write_options(options: PutOptions) -> None:
     if options.if_none_match not in (None, "*"):
         raise ValueError(f"if_none_match of a write must be '*' or None, got {options.if_none_match!r}")
@@ -532,8 +489,6 @@ def _check_acl(request: _Request, acl: str) -> None:
 
 
 def _check_tags(request: _Request, tags: Mapping[str, str]) -> None:
-    if len(tags) > _MAX_TAGS:
-        raise request.refused("BadRequest", f"An object has at most {_MAX_TAGS} tags, got {len(tags)}")
     for name, value in tags.items():
         if not 1 <= len(name) <= _MAX_TAG_KEY or len(value) > _MAX_TAG_VALUE:
             raise request.refused(
@@ -691,7 +646,7 @@ class InMemoryTransport(S3Transport):
         region: str = "us-east-1",
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        _check_within("minimum_part_size", minimum_part_size, 0, MAX_PART_SIZE)
+        check_between("minimum_part_size", minimum_part_size, 0, MAX_PART_SIZE)
         if not region:
             raise ValueError("region must be the name of an AWS region, got an empty one")
         if isinstance(buckets, str):
@@ -773,7 +728,6 @@ class InMemoryTransport(S3Transport):
         return self._buckets[name]
 
     def _check_key(self, request: _Request, bucket: str, key: str) -> None:
-        _check_encodable(key)
         if len(key.encode()) > _MAX_KEY_BYTES:
             raise request.refused("KeyTooLongError")
         if (bucket, key) in self._denied:
@@ -824,7 +778,6 @@ class InMemoryTransport(S3Transport):
 
     @override
     async def head_object(self, ref: ObjectRef, *, options: GetOptions = _GET) -> ObjectInfo:
-        _check_get_options(options)
         with self._in_bucket("HeadObject", options, ref.bucket, ref.key) as (request, bucket):
             version = self._readable(request, bucket, ref, options)
             info = _info(bucket, ref.key, version, options)
@@ -843,13 +796,9 @@ class InMemoryTransport(S3Transport):
         into: memoryview | None = None,
         options: GetOptions = _GET,
     ) -> ObjectRange:
-        _check_get_options(options)
-        if options.part_number is not None and byte_range != ByteRange(0):
-            raise ValueError(
-                f"a part is read with ByteRange(0), got {byte_range} with part_number={options.part_number}"
-            )
+        check_part_range(byte_range, options)
         if into is not None:
-            _check_into(into, byte_range.size or 0)
+            check_buffer(into, byte_range)
         with self._in_bucket("GetObject", options, ref.bucket, ref.key) as (request, bucket):
             version = self._readable(request, bucket, ref, options)
             start, stop = self._span(request, version, byte_range, options.part_number)
@@ -858,7 +807,7 @@ class InMemoryTransport(S3Transport):
         if into is None:
             data = version.body[start:stop]
         else:
-            _check_into(into, stop - start)
+            check_buffer(into, ByteRange(0, max(stop - start, 1)))
             data = into[: stop - start]
             data[:] = memoryview(version.body)[start:stop]
         return ObjectRange(data, start, stop - start, info.size, info.etag, info.version_id, info)
@@ -887,7 +836,7 @@ class InMemoryTransport(S3Transport):
 
     @override
     async def put_object(self, ref: ObjectRef, body: Buffer, *, options: PutOptions = _PUT) -> PutResult:
-        _check_target(ref)
+        check_target(ref)
         _check_write_options(options)
         taken = self._taken("PutObject", ref.bucket, ref.key, body)
         with self._in_bucket("PutObject", options, ref.bucket, ref.key) as (request, bucket):
@@ -906,7 +855,7 @@ class InMemoryTransport(S3Transport):
 
     @override
     async def copy_object(self, source: ObjectRef, target: ObjectRef, *, options: CopyOptions = _COPY) -> PutResult:
-        _check_target(target)
+        check_target(target)
         _check_write_options(options)
         with self._in_bucket("CopyObject", options, target.bucket, target.key) as (request, bucket):
             original = self._find_source(request, source, options)
@@ -926,9 +875,8 @@ class InMemoryTransport(S3Transport):
 
     @override
     async def create_multipart_upload(self, ref: ObjectRef, *, options: PutOptions = _PUT) -> MultipartUpload:
-        _check_target(ref)
-        if options.if_match is not None or options.if_none_match is not None:
-            raise ValueError("if_match and if_none_match belong to complete_multipart_upload")
+        check_target(ref)
+        check_begin_options(options)
         with self._in_bucket("CreateMultipartUpload", options, ref.bucket, ref.key) as (request, bucket):
             settings = _stored_settings(request, options)
             number = next(self._numbers)
@@ -940,7 +888,7 @@ class InMemoryTransport(S3Transport):
     async def upload_part(
         self, upload: MultipartUpload, part_number: int, body: Buffer, *, options: PutOptions = _PUT
     ) -> CompletedPart:
-        _check_within("part_number", part_number, 1, MAX_PARTS)
+        check_between("part_number", part_number, 1, MAX_PARTS)
         part = self._taken("UploadPart", upload.bucket, upload.key, body)
         with self._in_bucket("UploadPart", options, upload.bucket, upload.key) as (request, bucket):
             found = self._find_upload(request, bucket, upload)
@@ -958,7 +906,7 @@ class InMemoryTransport(S3Transport):
         *,
         options: CopyOptions = _COPY,
     ) -> CompletedPart:
-        _check_within("part_number", part_number, 1, MAX_PARTS)
+        check_between("part_number", part_number, 1, MAX_PARTS)
         if byte_range is not None and byte_range.stop is None:
             raise ValueError(f"the range of a part must be closed, got {byte_range}")
         with self._in_bucket("UploadPartCopy", options, upload.bucket, upload.key) as (request, bucket):
@@ -988,7 +936,7 @@ class InMemoryTransport(S3Transport):
     async def complete_multipart_upload(
         self, upload: MultipartUpload, parts: Sequence[CompletedPart], *, options: PutOptions = _PUT
     ) -> PutResult:
-        _check_within("the number of parts", len(parts), 1, MAX_PARTS)
+        check_between("the number of parts", len(parts), 1, MAX_PARTS)
         _check_write_options(options)
         with self._in_bucket("CompleteMultipartUpload", options, upload.bucket, upload.key) as (request, bucket):
             found = self._find_upload(request, bucket, upload)
@@ -1037,7 +985,7 @@ class InMemoryTransport(S3Transport):
         token: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> UploadPage:
-        _check_within("max_uploads", max_uploads, 1, MAX_PAGE_SIZE)
+        check_between("max_uploads", max_uploads, 1, MAX_PAGE_SIZE)
         with self._in_bucket("ListMultipartUploads", options, bucket) as (request, stored):
             mark = request.resumed(token) or _Mark("")
             open_uploads = sorted(stored.uploads.values(), key=lambda upload: (upload.key, upload.number))
@@ -1056,7 +1004,7 @@ class InMemoryTransport(S3Transport):
     async def delete_objects(
         self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
     ) -> DeleteResult:
-        _check_keys(keys)
+        check_delete_keys(keys)
         with self._in_bucket("DeleteObjects", options, bucket) as (_, stored):
             denied = [key for key in keys if (bucket, key.key) in self._denied]
             deleted = [self._delete(stored, key) for key in keys if (bucket, key.key) not in self._denied]
@@ -1094,7 +1042,7 @@ class InMemoryTransport(S3Transport):
         token: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> ListPage:
-        _check_within("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
         with self._in_bucket("ListObjectsV2", options, bucket) as (request, stored):
             entries = stored.entries(
                 prefix, delimiter, start_after=start_after, resume=request.resumed(token), all_versions=False
@@ -1124,7 +1072,7 @@ class InMemoryTransport(S3Transport):
         token: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> VersionPage:
-        _check_within("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
         with self._in_bucket("ListObjectVersions", options, bucket) as (request, stored):
             entries = stored.entries(prefix, delimiter, resume=request.resumed(token), all_versions=True)
             page, next_token = _page(
@@ -1150,7 +1098,7 @@ class InMemoryTransport(S3Transport):
     async def list_buckets(
         self, *, max_buckets: int = 1000, token: str | None = None, options: RequestOptions = _REQUEST
     ) -> BucketPage:
-        _check_within("max_buckets", max_buckets, 1, MAX_PAGE_SIZE)
+        check_between("max_buckets", max_buckets, 1, MAX_PAGE_SIZE)
         with self._serve("ListBuckets", options) as request:
             _check_owner(request, options)
             mark = request.resumed(token) or _Mark("")
@@ -1172,6 +1120,7 @@ class InMemoryTransport(S3Transport):
     async def put_object_tagging(
         self, ref: ObjectRef, tags: Mapping[str, str], *, options: RequestOptions = _REQUEST
     ) -> None:
+        check_tags(tags)
         with self._in_bucket("PutObjectTagging", options, ref.bucket, ref.key) as (request, bucket):
             version = self._find(request, bucket, ref)
             _check_tags(request, tags)
@@ -1265,7 +1214,7 @@ class InMemoryTransport(S3Transport):
         """
         if operation not in _PRESIGNED:
             raise ValueError(f"operation must be one of {tuple(_PRESIGNED)}, got {operation!r}")
-        _check_within("expires_in", expires_in, 1, MAX_PRESIGNED_SECONDS)
+        check_between("expires_in", expires_in, 1, MAX_PRESIGNED_SECONDS)
         with self._serve(_PRESIGNED[operation], options, ref.bucket, ref.key):
             query: dict[str, object] = {"operation": operation, "expires_in": expires_in}
             if ref.version_id is not None:

@@ -20,6 +20,7 @@ __all__ = [
     "MAX_PARTS",
     "MAX_PART_SIZE",
     "MAX_PRESIGNED_SECONDS",
+    "MAX_TAGS",
     "MIN_PART_SIZE",
     "AccessControl",
     "BucketInfo",
@@ -61,6 +62,8 @@ MAX_DELETE_KEYS: Final = 1000
 """Most keys of one DeleteObjects request."""
 MAX_PAGE_SIZE: Final = 1000
 """Most entries of one page of a listing."""
+MAX_TAGS: Final = 10
+"""Most tags of one object."""
 MAX_PRESIGNED_SECONDS: Final = 604_800
 """Longest life of a presigned URL (SigV4), in seconds: seven days."""
 
@@ -134,8 +137,7 @@ class ObjectRef:
     def __post_init__(self) -> None:
         if not self.bucket:
             raise ValueError(f"an object needs a bucket, got an empty one (key {self.key!r})")
-        if not self.key:
-            raise ValueError(f"an object needs a key, got an empty one (bucket {self.bucket!r})")
+        _check_key(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,18 @@ class ObjectKey:
 
     key: str
     version_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_key(self.key)
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise ValueError("a key has 1 to 1024 bytes, got an empty one")
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a key is text that UTF-8 can encode, got {key!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +277,9 @@ class PutOptions(RequestOptions):
         customer_key: the key for SSE-C.
 
     The other content fields are the headers of their names.
+
+    Raises:
+        ValueError: more than 10 tags.
     """
 
     if_match: str | None = None
@@ -279,6 +296,10 @@ class PutOptions(RequestOptions):
     server_side_encryption: str | None = None
     kms_key_id: str | None = None
     customer_key: CustomerKey | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.tags) > MAX_TAGS:
+            raise ValueError(f"an object has at most {MAX_TAGS} tags, got {len(self.tags)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import json
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.request import urlopen
@@ -17,6 +18,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pyathena.testing import conformance
 from pyathena.testing.conformance import (
     ALL_CAPABILITIES,
     Capability,
@@ -28,6 +30,7 @@ from pyathena.testing.conformance import (
 from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transport
 from pyathena.transport.errors import S3InvalidRangeError, S3NotFoundError
 from pyathena.transport.memory import InMemoryTransport
+from pyathena.transport.protocol import S3Transport
 from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRef
 from tests.servers import KEY, SECRET, StallingServer
 
@@ -67,6 +70,7 @@ RCLONE: frozenset[Capability] = ALL_CAPABILITIES - {
     "part_reads",
     "range_status_206",
     "removed_markers",
+    "replaced_metadata",  # it adds to it
     "separate_parts",  # it writes parts to the file as they come
     "sse_customer_keys",
     "tags",  # it writes the request for tags over the object
@@ -157,13 +161,22 @@ class Connection:
     config: object | None = None
 
 
-def connect(transport_type: type[Boto3TransportT], endpoint: str) -> Boto3TransportT:
-    return transport_type(Connection(endpoint, shared_session()), max_concurrency=16)
+def connect(transport_type: type[Boto3TransportT], endpoint: str, config: Config | None = None) -> Boto3TransportT:
+    return transport_type(Connection(endpoint, shared_session(), config=config), max_concurrency=16)
+
+
+# What the transport finds out itself, as it does over rclone. Told in advance, it makes a client once and not twice.
+CHECKSUMS = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
 
 
 @contextmanager
 def boto3_subject(
-    endpoint: str, transport_type: type[Boto3TransportT], *, run: Runner, **hooks: Any
+    endpoint: str,
+    transport_type: type[Boto3TransportT],
+    *,
+    run: Runner,
+    config: Config | None = None,
+    stall: Callable[[], AbstractContextManager[StalledRead]] | None = None,
 ) -> Iterator[TransportUnderTest]:
     """A transport over a fresh bucket of a server."""
     client, bucket = raw_client(endpoint), new_bucket(endpoint)
@@ -181,7 +194,7 @@ def boto3_subject(
     def deny(key: str) -> None:
         client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny_policy(bucket, key)))
 
-    transport, sibling = connect(transport_type, endpoint), connect(transport_type, endpoint)
+    transport, sibling = (connect(transport_type, endpoint, config) for _ in range(2))
     try:
         yield TransportUnderTest(
             transport=transport,
@@ -192,7 +205,7 @@ def boto3_subject(
             run=run,
             sibling=sibling,
             secrets=[SECRET],
-            **hooks,
+            stall=stall,
         )
     finally:
         run(transport.aclose())
@@ -221,7 +234,9 @@ class TestThreadedBoto3TransportOverMoto(S3TransportTests):
 
     @pytest.fixture
     def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
-        with boto3_subject(moto_endpoint, ThreadedBoto3Transport, run=asyncio.run, stall=stalled_read) as subject:
+        with boto3_subject(
+            moto_endpoint, ThreadedBoto3Transport, run=asyncio.run, config=CHECKSUMS, stall=stalled_read
+        ) as subject:
             yield subject
 
 
@@ -239,8 +254,13 @@ class TestBlockingBoto3TransportOverMoto(S3TransportTests):
 
     @pytest.fixture
     def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
-        with boto3_subject(moto_endpoint, BlockingBoto3Transport, run=drive) as subject:
+        with boto3_subject(moto_endpoint, BlockingBoto3Transport, run=drive, config=CHECKSUMS) as subject:
             yield subject
+
+
+def test_the_suite_calls_every_method_of_the_protocol() -> None:
+    methods = {name for name, _ in inspect.getmembers(S3Transport, inspect.iscoroutinefunction)}
+    assert conformance._CALLS.keys() == methods - {"aclose"}
 
 
 # --- what the servers can do ---------------------------------------------------------------------
@@ -376,6 +396,14 @@ class Probe:
     def presigned_urls(self) -> bool:
         with urlopen(self.s3.generate_presigned_url("get_object", Params=self.it), timeout=10) as response:
             return bool(response.read() == b"0123456789")
+
+    def replaced_metadata(self) -> bool:
+        self.s3.put_object(**self.it, Body=b"x", Metadata={"name": "value"})
+        self.s3.copy_object(
+            Bucket=self.bucket, Key="copy", CopySource=self.it, MetadataDirective="REPLACE", Metadata={"other": "value"}
+        )
+        metadata = self.s3.head_object(Bucket=self.bucket, Key="copy")["Metadata"]
+        return "name" not in {name.lower() for name in metadata}
 
     def range_status_206(self) -> bool:
         answer = self.s3.get_object(**self.it, Range="bytes=2-5")

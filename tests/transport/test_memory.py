@@ -167,7 +167,7 @@ def test_it_is_an_s3_transport(s3: InMemoryTransport) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"minimum_part_size": -1}, "minimum_part_size must be 0 to 5368709120, got -1"),
+        ({"minimum_part_size": -1}, "minimum_part_size is 0 to 5368709120, got -1"),
         ({"minimum_part_size": 6 * 2**30}, "minimum_part_size"),
         ({"region": ""}, "region"),
         ({"buckets": "bucket"}, "several names"),
@@ -388,7 +388,6 @@ def test_times_are_whole_seconds_in_utc(s3: InMemoryTransport, clock: Clock) -> 
         ({"acl": "everybody"}, "InvalidArgument"),
         ({"storage_class": "ATTIC"}, "InvalidStorageClass"),
         ({"metadata": {"a": "b" * 2048}}, "MetadataTooLarge"),
-        ({"tags": {str(number): "" for number in range(11)}}, "BadRequest"),
         ({"tags": {"k" * 129: ""}}, "InvalidTag"),
         ({"tags": {"": "v"}}, "InvalidTag"),
         ({"server_side_encryption": "rot13"}, "InvalidArgument"),
@@ -412,7 +411,7 @@ def test_a_key_that_has_no_utf8_is_a_value_error(s3: InMemoryTransport) -> None:
 
 
 def test_a_write_to_a_version_is_a_value_error(s3: InMemoryTransport) -> None:
-    with pytest.raises(ValueError, match="S3 chooses the version id"):
+    with pytest.raises(ValueError, match="S3 chooses the version"):
         drive(s3.put_object(ref("key", "null"), b""))
 
 
@@ -452,7 +451,7 @@ def test_a_range_into_a_buffer_writes_its_bytes_and_no_others(body: bytes, start
     expected = body[start : byte_range.stop]
     buffer = bytearray(b"." * room)
     if room < (byte_range.size or len(expected)):
-        with pytest.raises(ValueError, match="into must hold"):
+        with pytest.raises(ValueError, match="into holds"):
             drive(s3.get_object_range(ref("key"), byte_range, into=memoryview(buffer)))
         assert buffer == b"." * room
         return
@@ -474,9 +473,9 @@ def test_a_range_into_a_buffer_answers_a_view_of_it(s3: InMemoryTransport) -> No
         (memoryview(b"read-only"), "writable"),
         (memoryview(bytearray(9))[::2], "contiguous"),
         (memoryview(bytearray(8)).cast("H"), "single bytes"),
-        (memoryview(bytearray(8)).cast("b"), "format 'B'"),
-        (memoryview(bytearray(8)).cast("B", (2, 4)), "one dimension"),
-        (memoryview(bytearray(3)), "into must hold the 4 bytes of the range, got room for 3"),
+        (memoryview(bytearray(8)).cast("b"), "format 'b'"),
+        (memoryview(bytearray(8)).cast("B", (2, 4)), "2 dimensions"),
+        (memoryview(bytearray(3)), "into holds 3 bytes, fewer than the 4"),
     ],
 )
 def test_a_buffer_that_cannot_take_the_range_is_refused_before_anything(into: memoryview, words: str) -> None:
@@ -571,7 +570,7 @@ def test_a_condition_comes_before_the_range(s3: InMemoryTransport) -> None:
 
 
 def test_a_date_without_a_time_zone_is_a_value_error(s3: InMemoryTransport) -> None:
-    with pytest.raises(ValueError, match="if_modified_since must have a time zone"):
+    with pytest.raises(ValueError, match="needs a time zone"):
         read(s3, "key", if_modified_since=datetime(2024, 5, 1))
 
 
@@ -938,9 +937,7 @@ def test_every_key_is_told_of_once(s3: InMemoryTransport) -> None:
     [
         ([], "1 to 1000, got 0"),
         ([ObjectKey(str(number)) for number in range(1001)], "1 to 1000, got 1001"),
-        ([ObjectKey("key"), ObjectKey("key")], "alike"),
-        ([ObjectKey("")], "empty"),
-        ([ObjectKey("\ud800")], "UTF-8"),
+        ([ObjectKey("key"), ObjectKey("key")], "given twice"),
     ],
 )
 def test_wrong_keys_to_delete_are_a_value_error(s3: InMemoryTransport, keys: list[ObjectKey], words: str) -> None:
@@ -1041,7 +1038,7 @@ def test_a_token_that_is_none_is_refused(s3: InMemoryTransport, token: str) -> N
 
 @pytest.mark.parametrize("size", [0, 1001])
 def test_a_page_size_out_of_bounds_is_a_value_error(s3: InMemoryTransport, size: int) -> None:
-    with pytest.raises(ValueError, match=f"max_keys must be 1 to 1000, got {size}"):
+    with pytest.raises(ValueError, match=f"max_keys is 1 to 1000, got {size}"):
         drive(s3.list_objects("bucket", max_keys=size))
 
 
@@ -1138,7 +1135,7 @@ def test_the_last_part_may_be_small() -> None:
 @pytest.mark.parametrize("part_number", [0, 10_001])
 def test_a_part_number_out_of_bounds_is_a_value_error(s3: InMemoryTransport, part_number: int) -> None:
     upload, _ = upload_of(s3, "key", [])
-    with pytest.raises(ValueError, match=f"part_number must be 1 to 10000, got {part_number}"):
+    with pytest.raises(ValueError, match=f"part_number is 1 to 10000, got {part_number}"):
         drive(s3.upload_part(upload, part_number, b""))
 
 
@@ -1215,7 +1212,7 @@ def test_a_part_and_a_range_exclude_each_other(s3: InMemoryTransport) -> None:
 def test_a_part_that_is_longer_than_the_buffer_is_a_value_error(s3: InMemoryTransport) -> None:
     put_in_parts(s3, "key", [b"one", b"three"])
     options = GetOptions(part_number=2)
-    with pytest.raises(ValueError, match="into must hold the 5 bytes"):
+    with pytest.raises(ValueError, match="into holds 3 bytes, fewer than the 5"):
         drive(s3.get_object_range(ref("key"), ALL, into=memoryview(bytearray(3)), options=options))
 
 
@@ -1374,7 +1371,7 @@ def test_tagging_changes_neither_etag_nor_date(s3: InMemoryTransport, clock: Clo
 
 def test_too_many_tags_leave_the_old_ones(s3: InMemoryTransport) -> None:
     put(s3, "key", tags={"a": "b"})
-    with pytest.raises(S3InvalidRequestError):
+    with pytest.raises(ValueError, match="0 to 10, got 11"):
         drive(s3.put_object_tagging(ref("key"), {str(number): "" for number in range(11)}))
     assert drive(s3.get_object_tagging(ref("key"))) == {"a": "b"}
 

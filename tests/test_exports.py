@@ -1,0 +1,167 @@
+"""What each package hands out, and what importing it brings along."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+PACKAGES = {
+    "pyathena": ["__version__"],
+    "pyathena.filesystem": ["AioS3File", "AioS3FileSystem", "S3File", "S3FileSystem", "S3OpenFile"],
+    "pyathena.filesystem.s3": ["AioS3File", "AioS3FileSystem", "S3File", "S3FileSystem", "S3OpenFile"],
+    "pyathena.testing": [],
+    "pyathena.transport": [
+        "AccessControl",
+        "BlockingBoto3Transport",
+        "BucketAdmin",
+        "BucketInfo",
+        "BucketPage",
+        "ByteRange",
+        "CompletedPart",
+        "ConnectOptions",
+        "ConnectionLike",
+        "CopyOptions",
+        "CustomerKey",
+        "DeleteError",
+        "DeleteResult",
+        "DeletedObject",
+        "GetOptions",
+        "Grant",
+        "InMemoryTransport",
+        "ListPage",
+        "MAX_DELETE_KEYS",
+        "MAX_PAGE_SIZE",
+        "MAX_PARTS",
+        "MAX_PART_SIZE",
+        "MAX_PRESIGNED_SECONDS",
+        "MAX_TAGS",
+        "MIN_PART_SIZE",
+        "MultipartUpload",
+        "MultipartWriter",
+        "ObjectAdmin",
+        "ObjectDeleter",
+        "ObjectInfo",
+        "ObjectKey",
+        "ObjectLister",
+        "ObjectRange",
+        "ObjectReader",
+        "ObjectRef",
+        "ObjectSummary",
+        "ObjectVersion",
+        "ObjectWriter",
+        "PresignedOperation",
+        "PutOptions",
+        "PutResult",
+        "RequestOptions",
+        "S3AlreadyExistsError",
+        "S3ChecksumError",
+        "S3ClosedError",
+        "S3ConflictError",
+        "S3ConnectionError",
+        "S3DeleteDeniedError",
+        "S3DeleteError",
+        "S3Error",
+        "S3ExpiredCredentialsError",
+        "S3IncompleteReadError",
+        "S3InvalidRangeError",
+        "S3InvalidRequestError",
+        "S3NotFoundError",
+        "S3NotModifiedError",
+        "S3NotSupportedError",
+        "S3PermissionError",
+        "S3PreconditionError",
+        "S3ServerError",
+        "S3ThrottledError",
+        "S3TimeoutError",
+        "S3Transport",
+        "ThreadedBoto3Transport",
+        "UploadPage",
+        "UrlSigner",
+        "VersionPage",
+        "VersioningStatus",
+    ],
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_hands_out_these_names_and_no_others(package: str) -> None:
+    names = list(getattr(importlib.import_module(package), "__all__", []))
+    assert sorted(names) == PACKAGES[package]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_can_be_had(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in PACKAGES[package]:
+        assert getattr(module, name) is not None
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'ThreadedBoto4Transport'"):
+        importlib.import_module("pyathena.transport").ThreadedBoto4Transport  # noqa: B018 - looking it up is the test
+
+
+def test_every_error_stands_in_the_tree_that_the_module_shows() -> None:
+    errors = importlib.import_module("pyathena.transport.errors")
+    for name in errors.__all__:
+        assert name in (errors.__doc__ or "")
+        assert issubclass(getattr(errors, name), errors.S3Error)
+
+
+WITHOUT_BOTO3 = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("boto3", "botocore", "urllib3", "s3transfer"):
+            raise ImportError(f"{name} is not to be had here")
+
+sys.meta_path.insert(0, Refuse())
+
+import asyncio
+from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
+from pyathena.transport import InMemoryTransport
+
+transport = InMemoryTransport(buckets=["bucket"])
+
+async def program():
+    fs = AioS3FileSystem(transport=transport, asynchronous=True)
+    async with fs.open("s3://bucket/key", "wb") as f:
+        await f.write(b"data")
+    assert await fs._cat_file("bucket/key") == b"data"
+
+asyncio.run(program())
+assert S3FileSystem(transport=transport).cat_file("bucket/key") == b"data"
+assert AioS3FileSystem(transport=transport).ls("bucket") == ["bucket/key"]
+try:
+    AioS3FileSystem()
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_the_filesystem_works_with_an_injected_transport_where_boto3_cannot_be_imported() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_BOTO3], check=True, capture_output=True, text=True, timeout=50
+    )
+    assert "is not to be had here" in ran.stdout
+
+
+def test_the_seam_imports_neither_boto3_nor_fsspec_nor_asyncio() -> None:
+    program = (
+        "import sys; import pyathena.transport.protocol, pyathena.transport.memory; "
+        "print([name for name in ('boto3', 'botocore', 'fsspec', 'asyncio', 'pytest') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_the_engine_imports_no_asyncio() -> None:
+    for module in ("engine", "reading", "writing", "planning", "paths", "listing", "options"):
+        source = importlib.import_module(f"pyathena.filesystem.{module}").__file__
+        assert source is not None
+        with open(source) as file:
+            assert "import asyncio" not in file.read()
