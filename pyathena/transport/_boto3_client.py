@@ -57,7 +57,7 @@ class ClientOptions:
     secret: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     anon: bool = False
-    endpoint_url: str | None = None
+    endpoint_url: str | None = field(default=None, repr=False)
     use_ssl: bool = True
     client_kwargs: Mapping[str, Any] | None = field(default=None, repr=False)
     config_kwargs: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -77,6 +77,8 @@ class ClientOptions:
             raise ValueError(
                 f"{given}= was given without {missing}=: give both, or neither and let boto3 look for them"
             )
+        if "@" in urlsplit(self.endpoint_url or "").netloc:
+            raise ValueError("endpoint_url= holds a user name, and is shown in errors: give key= and secret= instead")
         if self.connection is not None:
             self._refuse_beside_connection()
 
