@@ -1,0 +1,47 @@
+"""The demo is the first code that a newcomer runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(DEMO), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_the_demo_writes_reads_and_deletes() -> None:
+    ran = run()
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert "at most 64 requests were in flight" in ran.stdout
+    assert "InMemoryTransport" in ran.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_runs_against_another_server_and_leaves_nothing_there(rclone_endpoint: str) -> None:
+    from pyathena.filesystem.s3 import S3FileSystem
+    from tests.servers import KEY, SECRET
+
+    fs = S3FileSystem(key=KEY, secret=SECRET, endpoint_url=rclone_endpoint, allow_bucket_creation=True)
+    fs.mkdir("demo-elsewhere")
+    ran = run("--endpoint-url", rclone_endpoint, "--bucket", "demo-elsewhere")
+    assert ran.returncode == 0, ran.stderr
+    assert fs.find("demo-elsewhere") == []
+
+
+def test_the_demo_is_short() -> None:
+    assert len(DEMO.read_text().splitlines()) <= 120
+
+
+def test_an_endpoint_without_a_bucket_is_refused() -> None:
+    ran = run("--endpoint-url", "http://127.0.0.1:9")
+    assert ran.returncode == 2
+    assert "needs --bucket" in ran.stderr
