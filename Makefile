@@ -24,7 +24,7 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file mypy.ini --ignore-missing-stub --concise \
-		fsspec.asyn fsspec.caching fsspec.spec boto3.session botocore.config botocore.exceptions
+		fsspec.asyn fsspec.caching fsspec.compression fsspec.spec fsspec.utils boto3.session botocore.config botocore.exceptions
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -13,13 +13,18 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, Protocol, TypeVar, cast
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 __all__ = ["AsyncioRuntime", "Runtime", "Task", "ThreadRuntime", "drive", "run_all", "settle_all"]
 
 S = TypeVar("S")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+_OFFLOAD_THREADS: Final = 4
 
 
 class Task(Protocol[T_co]):
@@ -50,8 +55,19 @@ class Task(Protocol[T_co]):
 class Runtime(Protocol):
     """What the engine needs of the world it runs in."""
 
+    def close(self) -> None:
+        """Let go of threads; the runtime can be used again, and then makes new ones."""
+        ...
+
     def spawn(self, step: Coroutine[Any, Any, T]) -> Task[T]:
         """Begin a step beside this one."""
+        ...
+
+    async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call what blocks, such as the reading of a local file, where it holds up nobody else.
+
+        A cancellation is raised when the call has ended, or will never begin.
+        """
         ...
 
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -73,7 +89,7 @@ async def run_all(runtime: Runtime, function: Callable[[S], Awaitable[T]], items
     if limit == 1 or len(items) <= 1:
         return [await function(item) for item in items]
     results: dict[int, T] = {}
-    failures: list[BaseException] = []
+    failures: list[BaseException] = []  # as soon as there is one, no further item is begun
     indexes = iter(range(len(items)))
     tasks: list[Task[None]] = []
 
@@ -90,11 +106,18 @@ async def run_all(runtime: Runtime, function: Callable[[S], Awaitable[T]], items
                         task.cancel()
                 raise
 
-    tasks.extend(runtime.spawn(work()) for _ in range(min(limit, len(items))))
     try:
+        for _ in range(min(limit, len(items))):
+            step = work()
+            try:
+                tasks.append(runtime.spawn(step))
+            except BaseException:
+                step.close()
+                raise
         for task in tasks:
             await task.wait()
-    except BaseException:
+    except BaseException as error:
+        failures.append(error)
         for task in tasks:
             task.cancel()
         raise
@@ -120,6 +143,19 @@ async def settle_all(tasks: Iterable[Task[Any]]) -> None:
 # --- on an event loop ----------------------------------------------------------------------------
 
 
+async def _ended(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until it has ended, and return the cancellation that came in between, if one did."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not future.cancelled():
+        future.exception()  # whoever wants it asks for the result; nobody is to be warned of it
+    return cancelled
+
+
 class _AsyncioTask(Generic[T]):
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
         self._task = asyncio.create_task(step)
@@ -129,7 +165,10 @@ class _AsyncioTask(Generic[T]):
 
     @property
     def _elsewhere(self) -> bool:
-        return self._task.get_loop() is not asyncio.get_running_loop()
+        try:
+            return self._task.get_loop() is not asyncio.get_running_loop()
+        except RuntimeError:  # no loop runs here
+            return True
 
     @property
     def lost(self) -> bool:
@@ -140,52 +179,90 @@ class _AsyncioTask(Generic[T]):
             await asyncio.wait([self._task])
 
     def cancel(self) -> None:
-        loop = self._task.get_loop()
         if not self._elsewhere:
             self._task.cancel()
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._task.cancel)
+        else:
+            with suppress(RuntimeError):  # the loop was closed: nothing runs there any more
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def settle(self) -> None:
         if self._elsewhere:
             return  # that loop will see to it
-        cancelled: asyncio.CancelledError | None = None
-        while not self._task.done():
-            try:
-                await asyncio.wait([self._task])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if not self._task.cancelled():
-            self._task.exception()  # whoever wants it awaits the task; nobody is to be warned of it
-        if cancelled is not None:
+        if (cancelled := await _ended(self._task)) is not None:
             raise cancelled
 
 
 class AsyncioRuntime:
-    """Tasks of the running event loop. Holds no state, so that one serves any number of loops."""
+    """Tasks of the running event loop. One serves any number of loops.
+
+    What is offloaded goes to a few threads of its own: the loop's default executor is shared with everybody.
+    """
+
+    def __init__(self) -> None:
+        self._executors = _Executors(_OFFLOAD_THREADS, "pyathena-files")
+
+    async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
+        pending = self._executors.get().submit(call)
+        answer = asyncio.wrap_future(pending)
+        try:
+            await asyncio.wait([answer])
+        except asyncio.CancelledError:
+            if not pending.cancel():
+                await _ended(answer)  # what it works with is the caller's again when this has ended
+            raise
+        return answer.result()
+
+    def close(self) -> None:
+        """Let the threads end when they have nothing more to do."""
+        self._executors.close()
 
     def spawn(self, step: Coroutine[Any, Any, T]) -> Task[T]:
         return _AsyncioTask(step)
 
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
         task = asyncio.create_task(step)
-        stop = asyncio.get_running_loop().time() + seconds
+        loop = asyncio.get_running_loop()
+        stop = loop.time() + seconds
         cancelled: asyncio.CancelledError | None = None
-        while not task.done():
-            left = stop - asyncio.get_running_loop().time()
-            if left <= 0:
-                task.cancel()
+        while not task.done() and (left := stop - loop.time()) > 0:
             try:
-                await asyncio.wait([task], timeout=max(left, 0) or None)
+                await asyncio.wait([task], timeout=left)
             except asyncio.CancelledError as error:
                 cancelled = error
+        late = not task.done()
+        if late:
+            task.cancel()  # once: a second time would break off what it cleans up
+            cancelled = await _ended(task) or cancelled
         if cancelled is not None:
             if not task.cancelled():
                 task.exception()
             raise cancelled
-        if task.cancelled():
+        if late and task.cancelled():
             raise TimeoutError(f"not done within {seconds} seconds")
         return task.result()
+
+
+class _Executors:
+    """A pool of threads that is made on first use, and again in a forked child."""
+
+    def __init__(self, max_workers: int, name: str) -> None:
+        self._max_workers = max_workers
+        self._name = name
+        self._by_process: dict[int, ThreadPoolExecutor] = {}
+
+    def get(self) -> ThreadPoolExecutor:
+        pid = os.getpid()
+        executor = self._by_process.get(pid)
+        if executor is None:
+            made = ThreadPoolExecutor(self._max_workers, thread_name_prefix=self._name)
+            executor = self._by_process.setdefault(pid, made)
+        return executor
+
+    def close(self) -> None:
+        executor = self._by_process.pop(os.getpid(), None)
+        if executor is not None:
+            executor.shutdown(wait=False)
 
 
 # --- without an event loop -----------------------------------------------------------------------
@@ -201,11 +278,15 @@ def drive(step: Coroutine[Any, Any, T]) -> T:
         step.send(None)
     except StopIteration as end:
         return cast("T", end.value)
-    step.close()
+    failure: Exception | None = None
+    try:
+        step.close()
+    except Exception as error:  # it may want to suspend while it cleans up, too
+        failure = error
     raise TypeError(
         "this transport needs an event loop: use AioS3FileSystem, or give S3FileSystem one that never suspends "
         "(BlockingBoto3Transport, InMemoryTransport)"
-    )
+    ) from failure
 
 
 class _ThreadTask(Generic[T]):
@@ -214,24 +295,34 @@ class _ThreadTask(Generic[T]):
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
         self._step = step
         self._lock = threading.Lock()
-        self._claimed = False
+        self._owner: object = None
         self._ended = threading.Event()
         self._outcome: tuple[T] | None = None
         self._error: BaseException | None = None
 
-    def _claim(self) -> bool:
-        with self._lock:
-            claimed, self._claimed = self._claimed, True
-        return not claimed
+    def _end(self, how: Callable[[], None]) -> None:
+        """Do this, unless it is somebody else's already; whatever comes in between, the task has ended then."""
+        me = object()
+        try:
+            with self._lock:
+                if self._owner is None:
+                    self._owner = me
+            if self._owner is me:
+                how()
+        except BaseException as error:
+            if self._owner is me:
+                self._error = error  # raised where the task is awaited
+            if not isinstance(error, Exception):
+                raise  # Ctrl-C is for the thread that it came to
+        finally:
+            if self._owner is me:
+                self._ended.set()
+
+    def _drive(self) -> None:
+        self._outcome = (drive(self._step),)
 
     def run(self) -> None:
-        if self._claim():
-            try:
-                self._outcome = (drive(self._step),)
-            except BaseException as error:  # raised where the task is awaited
-                self._error = error
-            finally:
-                self._ended.set()
+        self._end(self._drive)
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._result().__await__()
@@ -251,12 +342,17 @@ class _ThreadTask(Generic[T]):
         self._ended.wait()
 
     def cancel(self) -> None:
-        if self._claim():
-            self._step.close()
-            self._ended.set()
+        self._end(self._step.close)
 
     async def settle(self) -> None:
-        await self.wait()
+        interruption: BaseException | None = None
+        while not self._ended.is_set():
+            try:
+                await self.wait()
+            except BaseException as error:
+                interruption = error
+        if interruption is not None:
+            raise interruption
 
 
 class ThreadRuntime:
@@ -264,30 +360,28 @@ class ThreadRuntime:
 
     Args:
         max_workers: most threads, 1 or more. They are made when they are needed, and again in a forked child.
+
+    Raises:
+        ValueError: ``max_workers`` is less than 1.
     """
 
     def __init__(self, max_workers: int) -> None:
-        self._max_workers = max_workers
-        self._executors: dict[int, ThreadPoolExecutor] = {}
+        if max_workers < 1:
+            raise ValueError(f"max_workers is 1 or more threads, got {max_workers}")
+        self._executors = _Executors(max_workers, "pyathena-s3-step")
 
     def spawn(self, step: Coroutine[Any, Any, T]) -> Task[T]:
         task = _ThreadTask(step)
-        self._executor().submit(contextvars.copy_context().run, task.run)
+        with suppress(RuntimeError):  # no thread can be started any more: whoever waits for the task runs it
+            self._executors.get().submit(contextvars.copy_context().run, task.run)
         return task
+
+    async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
 
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
         return await step  # nothing here is cancelled, and the transport's own time limits hold
 
-    def _executor(self) -> ThreadPoolExecutor:
-        pid = os.getpid()
-        executor = self._executors.get(pid)
-        if executor is None:
-            made = ThreadPoolExecutor(self._max_workers, thread_name_prefix="pyathena-s3-step")
-            executor = self._executors.setdefault(pid, made)
-        return executor
-
     def close(self) -> None:
         """Let the threads end when they have nothing more to do."""
-        executor = self._executors.pop(os.getpid(), None)
-        if executor is not None:
-            executor.shutdown(wait=False)
+        self._executors.close()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
+from typing_extensions import override
 
-from pyathena.runtime import AsyncioRuntime, Runtime, ThreadRuntime, drive, run_all
+from pyathena.runtime import AsyncioRuntime, Runtime, Task, ThreadRuntime, drive, run_all, settle_all
 
 T = TypeVar("T")
 
@@ -209,3 +215,268 @@ def test_a_step_that_was_cancelled_before_it_began_never_runs() -> None:
     drive(first.settle())
     drive(second.settle())
     assert ran == []
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+class FewThreads(ThreadRuntime):
+    """Refuses to begin the third step."""
+
+    spawned = 0
+
+    @override
+    def spawn(self, step: Coroutine[Any, Any, T]) -> Task[T]:
+        self.spawned += 1
+        if self.spawned == 3:
+            raise RuntimeError("no third")
+        return super().spawn(step)
+
+
+def test_a_step_that_cannot_be_begun_stops_the_others_before_it_is_raised() -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+    go_on = threading.Event()
+
+    async def step(number: int) -> None:
+        begun.append(number)
+        go_on.wait(0.1)
+        ended.append(number)
+
+    with pytest.raises(RuntimeError, match="no third"):
+        drive(run_all(FewThreads(4), step, range(10), 4))
+    assert ended == begun
+    assert len(ended) <= 2
+    gc.collect()  # would warn of a coroutine that was never awaited
+
+
+def cannot_start(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_steps_for_which_there_is_no_thread_are_run_by_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", cannot_start)
+
+    async def double(number: int) -> int:
+        return 2 * number
+
+    assert drive(run_all(ThreadRuntime(4), double, range(10), 4)) == list(range(0, 20, 2))
+
+
+AT_EXIT = """
+import atexit
+from pyathena.runtime import ThreadRuntime, drive, run_all
+
+async def double(number):
+    return 2 * number
+
+atexit.register(lambda: print(drive(run_all(ThreadRuntime(4), double, range(4), 4))))
+"""
+
+
+def test_steps_work_while_the_interpreter_ends() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AT_EXIT], check=False, capture_output=True, text=True, timeout=50
+    )
+    assert (ran.stdout, ran.stderr) == ("[0, 2, 4, 6]\n", "")
+
+
+def test_a_pool_without_threads_is_refused() -> None:
+    with pytest.raises(ValueError, match="got 0"):
+        ThreadRuntime(0)
+
+
+@pytest.fixture
+def busy() -> Any:
+    """A pool whose only thread is busy, so that whoever waits for another step runs it himself."""
+    runtime, begun, free = ThreadRuntime(1), threading.Event(), threading.Event()
+
+    async def occupy() -> None:
+        begun.set()
+        free.wait(10)
+
+    occupied = runtime.spawn(occupy())
+    begun.wait(10)
+    yield runtime
+    free.set()
+    drive(occupied.settle())
+    runtime.close()
+
+
+async def interrupted() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(0.01)  # the signal's handler runs now at the latest
+
+
+@pytest.mark.parametrize("wait", ["settle", "wait", "__await__"])
+def test_an_interruption_of_a_step_that_runs_here_is_raised_here(busy: ThreadRuntime, wait: str) -> None:
+    task = busy.spawn(interrupted())
+
+    async def program() -> None:
+        if wait == "__await__":
+            await task
+        else:
+            await getattr(task, wait)()
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(program())
+    with pytest.raises(KeyboardInterrupt):
+        drive(settle_all([busy.spawn(interrupted())]))
+
+
+def test_an_interruption_while_settling_is_raised_when_the_step_has_ended() -> None:
+    ended = []
+    begun = threading.Event()
+
+    async def step() -> None:
+        begun.set()
+        threading.Event().wait(0.05)
+        ended.append(True)
+
+    runtime = ThreadRuntime(1)
+    task = runtime.spawn(step())
+    begun.wait(10)
+    threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        drive(task.settle())
+    assert ended == [True]
+    runtime.close()
+
+
+class InterruptedLock:
+    """A lock with a Ctrl-C as it is let go of."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_as_a_step_begins_does_not_leave_others_waiting_for_ever(busy: ThreadRuntime) -> None:
+    async def step() -> None:
+        pass
+
+    coroutine = step()
+    task: Any = busy.spawn(coroutine)
+    task._lock = InterruptedLock()
+    with pytest.raises(KeyboardInterrupt):
+        drive(task.wait())
+    assert task._ended.is_set()
+    coroutine.close()
+
+
+def test_driving_a_coroutine_that_suspends_while_it_is_closed_says_what_to_use() -> None:
+    class Suspend:
+        def __await__(self) -> Any:
+            yield
+
+    async def suspends_twice() -> None:
+        try:
+            await Suspend()
+        finally:
+            await Suspend()
+
+    with pytest.raises(TypeError, match="use AioS3FileSystem") as caught:
+        drive(suspends_twice())
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_a_shielded_step_that_cancels_itself_did_not_take_too_long() -> None:
+    async def cancels_itself() -> None:
+        raise asyncio.CancelledError("itself")
+
+    async def program() -> None:
+        with pytest.raises(asyncio.CancelledError, match="itself"):
+            await AsyncioRuntime().shield(cancels_itself(), 5)
+
+    asyncio.run(program())
+
+
+def test_a_shielded_step_whose_time_is_up_may_clean_up() -> None:
+    ended = []
+
+    async def step() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            ended.append(True)
+
+    async def program() -> None:
+        shielding = asyncio.create_task(AsyncioRuntime().shield(step(), 0.01))
+        await asyncio.sleep(0.015)
+        shielding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await shielding
+
+    asyncio.run(program())
+    assert ended == [True]
+
+
+def test_a_task_can_be_let_go_of_where_no_loop_runs() -> None:
+    async def begin() -> Task[bool]:
+        return AsyncioRuntime().spawn(asyncio.Event().wait())
+
+    with asyncio.Runner() as runner:
+        task = runner.run(begin())
+        assert task.lost
+        task.cancel()
+        drive(task.settle())
+    task.cancel()  # the loop is closed now
+    assert task.lost
+
+
+def test_what_is_offloaded_has_ended_when_its_cancellation_is_raised() -> None:
+    buffer = bytearray(4)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fill() -> None:
+        begun.set()
+        go_on.wait(10)
+        buffer[:] = b"full"
+
+    async def program() -> None:
+        runtime = AsyncioRuntime()
+        task = asyncio.create_task(runtime.offload(fill))
+        await asyncio.to_thread(begun.wait, 10)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.01)
+            assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert buffer == b"full"
+        runtime.close()
+
+    asyncio.run(program())
+
+
+def test_what_waits_to_be_offloaded_never_begins_after_its_cancellation() -> None:
+    ran: list[int] = []
+    go_on = threading.Event()
+
+    async def program() -> None:
+        runtime = AsyncioRuntime()
+        blocking = [asyncio.create_task(runtime.offload(go_on.wait, 10)) for _ in range(4)]
+        await asyncio.sleep(0)
+        late = asyncio.create_task(runtime.offload(ran.append, 1))
+        await asyncio.sleep(0)
+        late.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await late
+        go_on.set()
+        await asyncio.gather(*blocking)
+        await runtime.offload(ran.append, 2)
+        runtime.close()
+
+    asyncio.run(program())
+    assert ran == [2]
+
+
+@pytest.mark.parametrize(("runtime", "run"), WORLDS)
+def test_what_is_offloaded_brings_its_result_or_its_error(runtime: Runtime, run: Run[Any]) -> None:
+    assert run(runtime.offload(int, "12")) == 12
+    with pytest.raises(ValueError, match="invalid literal"):
+        run(runtime.offload(int, "twelve"))

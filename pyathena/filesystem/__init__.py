@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from pyathena.filesystem.s3 import AioS3File, AioS3FileSystem, S3File, S3FileSystem, S3OpenFile
+from pyathena.filesystem.s3 import (
+    AioS3CompressedFile,
+    AioS3File,
+    AioS3FileSystem,
+    AioS3TextFile,
+    S3CompressedFile,
+    S3File,
+    S3FileSystem,
+    S3OpenCompressedFile,
+    S3OpenFile,
+    S3OpenTextFile,
+    S3TextFile,
+)
 
-__all__ = ["AioS3File", "AioS3FileSystem", "S3File", "S3FileSystem", "S3OpenFile"]
+__all__ = [
+    "AioS3CompressedFile",
+    "AioS3File",
+    "AioS3FileSystem",
+    "AioS3TextFile",
+    "S3CompressedFile",
+    "S3File",
+    "S3FileSystem",
+    "S3OpenCompressedFile",
+    "S3OpenFile",
+    "S3OpenTextFile",
+    "S3TextFile",
+]

@@ -6,45 +6,46 @@ parallel steps go through the runtime.
 
 from __future__ import annotations
 
+import errno
 import io
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import mimetypes
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 
 from typing_extensions import Buffer
 
-from pyathena.filesystem.listing import (
-    Entry,
-    bucket_entry,
-    directory_entry,
-    info_entry,
-    parents,
-    summary_entry,
-)
-from pyathena.filesystem.paths import join, object_ref, split
+from pyathena.filesystem.listing import Entry, bucket_entry, directory_entry, info_entry, parents, summary_entry
+from pyathena.filesystem.listings_cache import ListingsCache
+from pyathena.filesystem.options import Arguments, complete_options, part_options
+from pyathena.filesystem.paths import join, object_ref, split, split_version
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
 from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel
 from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
 from pyathena.runtime import Runtime, run_all
-from pyathena.transport.errors import (
-    S3DeleteDeniedError,
-    S3DeleteError,
-    S3NotFoundError,
-)
+from pyathena.transport.errors import S3DeleteDeniedError, S3DeleteError, S3NotFoundError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.values import (
     MAX_DELETE_KEYS,
     MIN_PART_SIZE,
+    BucketInfo,
     ByteRange,
     CompletedPart,
+    DeleteResult,
     ListPage,
+    MultipartUpload,
+    ObjectInfo,
     ObjectKey,
     ObjectRef,
     PutOptions,
     PutResult,
 )
 
-__all__ = ["DEFAULT_BLOCK_SIZE", "S3Engine"]
+__all__ = ["DEFAULT_BLOCK_SIZE", "S3Engine", "as_prefix"]
+
+T = TypeVar("T")
+
+_NO_ARGUMENTS: Final = Arguments()
 
 DEFAULT_BLOCK_SIZE: Final = 8 * 2**20
 """Bytes of a range and of a part. AWS recommends 8 or 16 MiB for parallel requests to one object."""
@@ -61,7 +62,11 @@ class S3Engine:
         runtime: how parallel steps are run.
         max_concurrency: most requests in flight for one call, 1 or more.
         block_size: bytes of a range and of a part, 1 or more.
-        allow_bucket_creation: whether `mkdir` may create buckets.
+        arguments: parameters of S3's requests that go with every request that knows them.
+        version_aware: paths may end in ``?versionId=…``, and what is read is pinned to its version.
+        allow_bucket_creation: whether buckets may be created.
+        allow_bucket_deletion: whether buckets may be deleted.
+        listings: what is kept of listings.
     """
 
     def __init__(
@@ -71,7 +76,11 @@ class S3Engine:
         *,
         max_concurrency: int,
         block_size: int = DEFAULT_BLOCK_SIZE,
+        arguments: Arguments = _NO_ARGUMENTS,
+        version_aware: bool = False,
         allow_bucket_creation: bool = False,
+        allow_bucket_deletion: bool = False,
+        listings: ListingsCache | None = None,
     ) -> None:
         if max_concurrency < 1:
             raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
@@ -81,12 +90,31 @@ class S3Engine:
         self.runtime = runtime
         self.max_concurrency = max_concurrency
         self.block_size = block_size
+        self.arguments = arguments
+        self.version_aware = version_aware
         self.allow_bucket_creation = allow_bucket_creation
+        self.allow_bucket_deletion = allow_bucket_deletion
+        self.listings = ListingsCache(enabled=False) if listings is None else listings
+
+    def ref(self, path: str, version_id: str | None = None) -> ObjectRef:
+        """Return the object that a path names; of the version that it names, if the engine is aware of versions."""
+        named = None
+        if self.version_aware:
+            path, named = split_version(path)
+        ref = object_ref(path)
+        return ObjectRef(ref.bucket, ref.key, version_id or named)
+
+    def pin(self, ref: ObjectRef, arguments: Arguments | None = None, *, size: int | None = None) -> PinnedObject:
+        """Return an object that is to stay the same in every request."""
+        options = (self.arguments if arguments is None else arguments).get()
+        return PinnedObject(self.transport, ref, options=options, size=size, pin_version=self.version_aware)
 
     # --- looking ---------------------------------------------------------------------------------
 
-    async def info(self, path: str) -> Entry:
+    async def info(self, path: str, version_id: str | None = None, arguments: Arguments | None = None) -> Entry:
         """Tell what a path is: an object, a directory (keys begin with it), a bucket, or the root.
+
+        A path that ends in a slash is looked for as a key first, which may stand for the directory.
 
         Raises:
             FileNotFoundError: nothing of these.
@@ -95,34 +123,69 @@ class S3Engine:
         if not bucket:
             return {"name": "", "type": "directory", "size": 0}
         if not key:
-            return bucket_entry(await self.transport.head_bucket(bucket))
+            return bucket_entry(await self.transport.head_bucket(bucket, options=self.arguments.request()))
+        ref = self.ref(path, version_id)
         try:
-            info = await self.transport.head_object(ObjectRef(bucket, key))
+            info = await self.head(ref, arguments)
         except S3NotFoundError as missing:
-            if await self._has_keys_below(bucket, key, missing):
+            if ref.version_id is None and await self._is_prefix(bucket, key, missing):
                 return directory_entry(bucket, key)
             raise
         if key.endswith("/") and info.size == 0:
             return directory_entry(bucket, key)
         return info_entry(bucket, info)
 
-    async def exists(self, path: str) -> bool:
+    async def head(self, ref: ObjectRef, arguments: Arguments | None = None) -> ObjectInfo:
+        """Look at an object (HeadObject)."""
+        return await self.transport.head_object(ref, options=(self.arguments if arguments is None else arguments).get())
+
+    async def exists(self, path: str, version_id: str | None = None) -> bool:
         """Tell whether `info` would find something. Errors other than "not found" are raised."""
         try:
-            await self.info(path)
+            await self.info(path, version_id)
         except FileNotFoundError:
             return False
         return True
 
-    async def _has_keys_below(self, bucket: str, key: str, missing: S3NotFoundError) -> bool:
+    async def is_file(self, path: str) -> bool:
+        """Tell whether a path is an object that stands for no directory."""
+        bucket, key = split(path)
+        if not bucket or not key:
+            return False
         try:
-            page = await self.transport.list_objects(bucket, prefix=f"{key.rstrip('/')}/", max_keys=1)
+            info = await self.head(self.ref(path))
+        except FileNotFoundError:
+            return False
+        return not (key.endswith("/") and info.size == 0)
+
+    async def is_directory(self, path: str) -> bool:
+        """Tell whether keys begin with a path and a slash, or it is a bucket or the root."""
+        bucket, key = split(path)
+        try:
+            if key:
+                return await self._is_prefix(bucket, key)
+            if bucket:
+                await self.transport.head_bucket(bucket, options=self.arguments.request())
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def _is_prefix(self, bucket: str, key: str, missing: S3NotFoundError | None = None) -> bool:
+        try:
+            page = await self.transport.list_objects(
+                bucket, prefix=as_prefix(key), max_keys=1, options=self.arguments.list()
+            )
         except S3NotFoundError as error:
-            raise missing from error  # there is no such bucket; `missing` names the key too
+            # There is no such bucket; `missing` names the key too.
+            raise missing or error from error
         return bool(page.objects or page.prefixes)
 
-    async def list_directory(self, path: str) -> list[Entry]:
+    async def list_directory(self, path: str, *, refresh: bool = False) -> list[Entry]:
         """List what is directly below a path, sorted by name; an object is listed as itself.
+
+        Args:
+            path: a bucket, a directory or an object; the root lists the buckets.
+            refresh: ask S3, also if the listing is cached.
 
         Raises:
             FileNotFoundError: there is neither a directory nor an object.
@@ -130,18 +193,23 @@ class S3Engine:
         bucket, key = split(path)
         if not bucket:
             return [bucket_entry(found) async for found in self._buckets()]
-        prefix = f"{key.rstrip('/')}/" if key else ""
+        prefix = as_prefix(key)
+        known = None if refresh else self.listings.get(bucket, prefix)
+        if known is not None:
+            return known
+        generation = self.listings.generation
         entries = []
         found = not key
-        async for page in self._pages(bucket, prefix, "/"):
+        async for page in self.pages(bucket, prefix, "/"):
             found = found or bool(page.objects or page.prefixes)
             # An object with the prefix itself as its key stands for the directory, unless it holds something.
             entries += [summary_entry(bucket, each) for each in page.objects if each.key != prefix or each.size]
             entries += [directory_entry(bucket, each) for each in page.prefixes]
         if not found:
-            info = await self.transport.head_object(object_ref(path))
-            return [info_entry(bucket, info)]
-        return sorted(entries, key=_by_name)
+            return [info_entry(bucket, await self.head(self.ref(path)))]
+        entries.sort(key=_by_name)
+        self.listings.put(bucket, prefix, entries, generation)
+        return entries
 
     async def find(
         self,
@@ -164,36 +232,41 @@ class S3Engine:
         bucket, key = split(path)
         if not bucket:
             raise ValueError("cannot find in all buckets at once; give a path that begins with a bucket")
-        base = f"{key.rstrip('/')}/" if key else ""
+        base = as_prefix(key)
         objects = {}
-        async for page in self._pages(bucket, base + prefix):
+        async for page in self.pages(bucket, base + prefix):
             for each in page.objects:
                 objects[each.key] = each
         if not objects and key and not prefix:
             try:
-                info = await self.transport.head_object(ObjectRef(bucket, key))
+                return {join(bucket, key): info_entry(bucket, await self.head(self.ref(path)))}
             except S3NotFoundError:
                 return {}
-            return {join(bucket, key): info_entry(bucket, info)}
-        files = {each.key: each for each in objects.values() if each.size or not each.key.endswith("/")}
-        directories = parents(objects, base)
-        found = [summary_entry(bucket, each) for each in files.values() if _depth(each.key, base, maxdepth)]
+        found = {}
         if withdirs:
-            found += [directory_entry(bucket, each) for each in directories if _depth(each[:-1], base, maxdepth)]
+            directories = {each for each in parents(objects, base) if _depth(each[:-1], base, maxdepth)}
             if not prefix and key and objects:
-                found.append(directory_entry(bucket, base))
-        return {entry["name"]: entry for entry in sorted(found, key=_by_name)}
+                directories.add(base)
+            found = {each[:-1]: directory_entry(bucket, each) for each in directories}
+        # An object wins over a directory of its name. An empty one that ends in a slash is but the mark of a directory.
+        for each in objects.values():
+            if (each.size or not each.key.endswith("/")) and _depth(each.key, base, maxdepth):
+                found[each.key] = summary_entry(bucket, each)
+        return {entry["name"]: entry for entry in sorted(found.values(), key=_by_name)}
 
-    async def _pages(self, bucket: str, prefix: str, delimiter: str = "") -> AsyncIterator[ListPage]:
+    async def pages(self, bucket: str, prefix: str, delimiter: str = "") -> AsyncIterator[ListPage]:
+        """Go through a listing, page by page."""
         token = None
         while True:
-            page = await self.transport.list_objects(bucket, prefix=prefix, delimiter=delimiter, token=token)
+            page = await self.transport.list_objects(
+                bucket, prefix=prefix, delimiter=delimiter, token=token, options=self.arguments.list()
+            )
             yield page
             token = page.next_token
             if token is None:
                 return
 
-    async def _buckets(self) -> AsyncIterator[Any]:
+    async def _buckets(self) -> AsyncIterator[BucketInfo]:
         token = None
         while True:
             page = await self.transport.list_buckets(token=token)
@@ -205,35 +278,58 @@ class S3Engine:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def reader(self, ref: ObjectRef, *, block_size: int | None = None, size: int | None = None) -> RangeReader:
+    def reader(
+        self,
+        ref: ObjectRef,
+        *,
+        block_size: int | None = None,
+        size: int | None = None,
+        arguments: Arguments | None = None,
+    ) -> RangeReader:
         """Return what reads an object at any position. Sends nothing yet.
 
         Args:
             ref: the object.
+            arguments: parameters of the requests; the engine's if None.
             block_size: bytes of a range, 1 or more; the engine's if None.
             size: bytes of the object, if they are known.
         """
         if block_size is not None and block_size < 1:
             raise ValueError(f"block_size is 1 byte or more, got {block_size}")
         return RangeReader(
-            PinnedObject(self.transport, ref, size=size),
+            self.pin(ref, arguments, size=size),
             self.runtime,
             block_size=self.block_size if block_size is None else block_size,
             limit=self.max_concurrency,
         )
 
-    async def read(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
+    async def read(
+        self,
+        path: str,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        version_id: str | None = None,
+        arguments: Arguments | None = None,
+        max_concurrency: int | None = None,
+    ) -> bytes:
         """Read an object, or a slice of it, in parallel ranges.
 
         Args:
             path: the object.
             start: first byte; negative counts from the end, as in Python's slices.
             end: one past the last; negative counts from the end, None is the end.
+            version_id: which version of it; the current one if None.
+            arguments: parameters of the requests; the engine's if None.
+            max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
 
         Raises:
             FileNotFoundError: there is no such object.
         """
-        pinned = PinnedObject(self.transport, object_ref(path))
+        pinned = self.pin(self.ref(path, version_id), arguments)
+        return await self._read_pinned(pinned, start, end, self.limit(max_concurrency))
+
+    async def _read_pinned(self, pinned: PinnedObject, start: int | None, end: int | None, limit: int) -> bytes:
         if (start or 0) < 0 or (end is not None and end < 0):
             info = await pinned.head()
             start, end = resolve(start, end, info.size)
@@ -249,28 +345,42 @@ class S3Engine:
         stop = first.object_size if end is None else min(end, first.object_size)
         if start + first.size >= stop:
             return as_bytes(first.data)
-        return await self._assemble(pinned, start, stop, as_bytes(first.data))
-
-    async def _assemble(self, pinned: PinnedObject, start: int, stop: int, first: bytes) -> bytes:
         # BytesIO hands out the memory that it was given: every range is written once, into its place.
         whole = io.BytesIO(bytes(stop - start))
         with whole.getbuffer() as view:
-            view[: len(first)] = first
-            await read_parallel(
-                pinned, start + len(first), view[len(first) :], self.runtime, self.block_size, self.max_concurrency
-            )
+            view[: first.size] = first.data
+            rest = view[first.size :]
+            await read_parallel(pinned, start + first.size, rest, self.runtime, self.block_size, limit)
+            rest.release()
         return whole.getvalue()
 
-    async def read_many(self, paths: Sequence[str]) -> list[bytes | Exception]:
-        """Read objects in parallel; what fails stands in its place as the exception."""
+    def limit(self, max_concurrency: int | None) -> int:
+        """Return how many requests one call may have in flight."""
+        if max_concurrency is None or max_concurrency == -1:  # fsspec's word for "no limit"
+            return self.max_concurrency
+        if max_concurrency < 1:
+            raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
+        return min(max_concurrency, self.max_concurrency)
+
+    async def read_many(
+        self,
+        paths: Sequence[str],
+        arguments: Arguments | None = None,
+        max_concurrency: int | None = None,
+        *,
+        stop_on_error: bool = False,
+    ) -> list[bytes | Exception]:
+        """Read objects in parallel; what fails stands in its place, or is raised and stops the rest."""
 
         async def read(path: str) -> bytes | Exception:
             try:
-                return await self.read(path)
+                return await self.read(path, arguments=arguments)
             except Exception as error:
+                if stop_on_error:
+                    raise
                 return error
 
-        return await run_all(self.runtime, read, paths, self.max_concurrency)
+        return await run_all(self.runtime, read, paths, self.limit(max_concurrency))
 
     async def read_ranges(
         self,
@@ -280,6 +390,7 @@ class S3Engine:
         *,
         max_gap: int | None = None,
         max_concurrency: int | None = None,
+        arguments: Arguments | None = None,
     ) -> list[bytes | Exception]:
         """Read slices of objects in parallel; those of one object that are near each other in one request.
 
@@ -289,6 +400,7 @@ class S3Engine:
             ends: one past the last byte of each; negative counts from the end, None is the end.
             max_gap: bytes between two slices that are read along rather than asked for separately; 1 MiB if None.
             max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
+            arguments: parameters of the requests; the engine's if None.
 
         Returns:
             The bytes of each slice, in the order asked; what fails stands in its place as the exception.
@@ -298,6 +410,9 @@ class S3Engine:
         gap = _MAX_GAP if max_gap is None else max_gap
         if gap < 0:
             raise ValueError(f"max_gap is a number of bytes, 0 or more, got {max_gap}")
+        limit = self.limit(max_concurrency)
+        # One for each object, so that slices of it are never of two objects.
+        pinned = {path: self.pin(self.ref(path), arguments) for path in dict.fromkeys(paths)}
         results: dict[int, bytes | Exception] = {}
         steps: list[tuple[str, MergedRange | int]] = []
         near: dict[str, list[int]] = {}
@@ -320,7 +435,7 @@ class S3Engine:
             else:
                 start, end = which.start, which.stop
             try:
-                data = await self.read(path, start, end)
+                data = await self._read_pinned(pinned[path], start, end, limit)
             except Exception as error:
                 results.update(dict.fromkeys(which.serves, error))
                 return
@@ -332,43 +447,116 @@ class S3Engine:
                 low, high = starts[index] or 0, ends[index] or 0
                 results[index] = bytes(view[low - which.start : high - which.start])
 
-        limit = self.max_concurrency if max_concurrency is None else max_concurrency
         await run_all(self.runtime, read, steps, limit)
         return [results[index] for index in range(len(paths))]
 
     # --- writing ---------------------------------------------------------------------------------
 
     async def write(
-        self, path: str, data: Buffer, *, mode: str = "overwrite", options: PutOptions = PutOptions()
+        self,
+        path: str,
+        data: Buffer,
+        *,
+        mode: str = "overwrite",
+        arguments: Arguments | None = None,
+        part_size: int | None = None,
+        max_concurrency: int | None = None,
     ) -> PutResult:
-        """Write an object: in one request, or in parallel parts if it is larger than two blocks.
+        """Write an object: in one request, or in parallel parts if it is larger than two of them.
 
         Args:
             path: the object.
             data: its bytes.
             mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is.
-            options: content headers and the like.
+            arguments: parameters of the requests; the engine's if None.
+            part_size: bytes of a part, 5 MiB or more; the engine's block size, or 5 MiB if that is less, if None.
+            max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
         """
+        ref = self.ref(path)
+        options = self.write_options(ref, mode, arguments)
+        view = memoryview(data).cast("B")
+
+        async def read(piece: ByteRange) -> Buffer:
+            return view[piece.start : piece.stop]
+
+        return await self.write_parts(ref, view.nbytes, read, options, part_size, max_concurrency)
+
+    def write_options(self, ref: ObjectRef, mode: str, arguments: Arguments | None = None) -> PutOptions:
+        """Return the options to write an object with."""
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode is 'overwrite' or 'create', got {mode!r}")
-        if mode == "create":
-            options = replace(options, if_none_match="*")
-        ref = object_ref(path)
-        view = memoryview(data).cast("B")
-        block = max(self.block_size, MIN_PART_SIZE)
-        if view.nbytes <= 2 * block:
-            return await self.transport.put_object(ref, data, options=options)
-        size = equal_part_size(view.nbytes, block)
-        upload = await begin_upload(self.transport, ref, options)
+        guessed, encoding = mimetypes.guess_type(ref.key)
+        options = (self.arguments if arguments is None else arguments).put(content_type=None if encoding else guessed)
+        return replace(options, if_none_match="*") if mode == "create" else options
 
-        async def send(numbered: tuple[int, ByteRange]) -> CompletedPart:
-            number, piece = numbered
-            return await self.transport.upload_part(upload, number, view[piece.start : piece.stop], options=options)
+    async def write_parts(
+        self,
+        ref: ObjectRef,
+        size: int,
+        read: Callable[[ByteRange], Awaitable[Buffer]],
+        options: PutOptions,
+        part_size: int | None = None,
+        max_concurrency: int | None = None,
+        progress: Callable[[int], object] = lambda sent: None,
+    ) -> PutResult:
+        """Write an object of known size, whose bytes are to be had range by range.
 
+        Args:
+            ref: the object.
+            size: its bytes.
+            read: returns a range of them; called for several at a time.
+            options: content headers and conditions.
+            part_size: bytes of a part, as in `write`.
+            max_concurrency: most requests in flight, as in `write`.
+            progress: called with the bytes of each part that has arrived.
+        """
+        block = self.part_size(part_size)
+        if size <= 2 * block:
+            body = await read(ByteRange(0, size)) if size else b""
+            result = await self.transport.put_object(ref, body, options=options)
+            progress(size)
+        else:
+            parts = list(enumerate(split_range(0, size, equal_part_size(size, block)), start=1))
+
+            async def send(upload: MultipartUpload, number: int, piece: ByteRange) -> CompletedPart:
+                body = await read(piece)
+                part = await self.transport.upload_part(upload, number, body, options=part_options(options))
+                progress(piece.size or 0)
+                return part
+
+            result = await self.upload(ref, parts, send, options, max_concurrency)
+        self.listings.forget(ref.bucket, ref.key)
+        return result
+
+    def part_size(self, asked: int | None) -> int:
+        """Return the bytes of a part."""
+        if asked is None:
+            return max(self.block_size, MIN_PART_SIZE)
+        if asked < MIN_PART_SIZE:
+            raise ValueError(f"a part has {MIN_PART_SIZE} bytes (5 MiB) or more, got {asked}")
+        return asked
+
+    async def upload(
+        self,
+        ref: ObjectRef,
+        parts: Sequence[tuple[int, T]],
+        send: Callable[[MultipartUpload, int, T], Awaitable[CompletedPart]],
+        options: PutOptions,
+        max_concurrency: int | None = None,
+    ) -> PutResult:
+        """Make an object of parts that are sent in parallel; a failure leaves nothing of them.
+
+        Args:
+            ref: the object.
+            parts: number of each part, ascending, and what it is made of.
+            send: sends one part.
+            options: content headers and conditions.
+            max_concurrency: most requests in flight for this call.
+        """
+        upload = await begin_upload(self.transport, self.runtime, ref, options)
         try:
-            pieces = list(enumerate(split_range(0, view.nbytes, size), start=1))
-            parts = await run_all(self.runtime, send, pieces, self.max_concurrency)
-            return await self.transport.complete_multipart_upload(upload, parts, options=options)
+            done = await run_all(self.runtime, lambda part: send(upload, *part), parts, self.limit(max_concurrency))
+            return await self.transport.complete_multipart_upload(upload, done, options=complete_options(options))
         except BaseException:
             await abort_upload(self.transport, self.runtime, upload)
             raise
@@ -379,8 +567,8 @@ class S3Engine:
         *,
         block_size: int | None = None,
         size: int | None = None,
-        exclusive: bool = False,
-        options: PutOptions = PutOptions(),
+        mode: Literal["w", "x", "a"] = "w",
+        arguments: Arguments | None = None,
     ) -> PartWriter:
         """Return what writes an object as it comes. Sends nothing yet.
 
@@ -388,8 +576,8 @@ class S3Engine:
             ref: the object.
             block_size: bytes of a part, 5 MiB or more; the engine's, or 5 MiB if that is less, if None.
             size: bytes of the whole object, if they are known.
-            exclusive: write only where no object is.
-            options: content headers and the like.
+            mode: ``w`` replaces what is there, ``x`` refuses it, ``a`` goes on behind it.
+            arguments: parameters of the requests; the engine's if None.
         """
         return PartWriter(
             self.transport,
@@ -397,7 +585,9 @@ class S3Engine:
             ref,
             block_size=max(self.block_size, MIN_PART_SIZE) if block_size is None else block_size,
             size=size,
-            options=replace(options, if_none_match="*") if exclusive else options,
+            mode=mode,
+            options=self.write_options(ref, "create" if mode == "x" else "overwrite", arguments),
+            written=lambda: self.listings.forget(ref.bucket, ref.key),
         )
 
     # --- deleting --------------------------------------------------------------------------------
@@ -411,27 +601,28 @@ class S3Engine:
             FileNotFoundError: with ``recursive``, a path is neither an object nor a directory. Nothing is deleted then.
             S3DeleteError: some could not be deleted; it holds which, and why. The others were.
         """
-        doomed: dict[str, dict[str, None]] = {}
+        doomed: dict[str, dict[ObjectKey, None]] = {}
         for path in paths:
             bucket, key = split(path)
             if recursive:
-                keys = await self._keys_at_and_below(bucket, key, maxdepth)
+                keys = [ObjectKey(found) for found in await self._keys_at_and_below(bucket, key, maxdepth)]
             else:
-                keys = [object_ref(path).key]
+                ref = self.ref(path)
+                keys = [ObjectKey(ref.key, ref.version_id)]
             doomed.setdefault(bucket, {}).update(dict.fromkeys(keys))
         for bucket, found in doomed.items():
-            await self._remove_keys(bucket, list(found))
-        return [join(bucket, key) for bucket, found in doomed.items() for key in found]
+            await self.remove_keys(bucket, list(found))
+        return [join(bucket, key.key) for bucket, found in doomed.items() for key in found]
 
     async def _keys_at_and_below(self, bucket: str, key: str, maxdepth: int | None) -> list[str]:
         if not bucket:
             raise ValueError("cannot delete all buckets at once; give a path that begins with a bucket")
-        base = f"{key.rstrip('/')}/" if key else ""
+        base = as_prefix(key)
         keys = []
         # One listing finds both the object `a` and what is below `a/`, unless so many others (`a-1`, `a-2` …) stand
         # between the two that it pays to begin anew.
         prefix = key
-        page = await self.transport.list_objects(bucket, prefix=prefix)
+        page = await self.transport.list_objects(bucket, prefix=prefix, options=self.arguments.list())
         while True:
             keys += [found.key for found in page.objects if found.key == key or found.key.startswith(base)]
             if page.next_token is None:
@@ -440,10 +631,12 @@ class S3Engine:
             if prefix == base or last >= base:
                 if last > base and not last.startswith(base):
                     break
-                page = await self.transport.list_objects(bucket, prefix=prefix, token=page.next_token)
+                page = await self.transport.list_objects(
+                    bucket, prefix=prefix, token=page.next_token, options=self.arguments.list()
+                )
             else:
                 prefix = base
-                page = await self.transport.list_objects(bucket, prefix=prefix)
+                page = await self.transport.list_objects(bucket, prefix=prefix, options=self.arguments.list())
         if not keys and key:
             raise S3NotFoundError(
                 "There is neither an object nor a directory of this name",
@@ -454,7 +647,7 @@ class S3Engine:
             )
         return [found for found in keys if _depth(found.rstrip("/"), base, maxdepth)]
 
-    async def _remove_keys(self, bucket: str, keys: Sequence[str]) -> None:
+    async def remove_keys(self, bucket: str, keys: Sequence[ObjectKey]) -> None:
         """Delete keys of one bucket, a thousand a request, in parallel; those that are not there count as deleted.
 
         Raises:
@@ -462,10 +655,14 @@ class S3Engine:
         """
         batches = [keys[at : at + MAX_DELETE_KEYS] for at in range(0, len(keys), MAX_DELETE_KEYS)]
 
-        async def delete(batch: Sequence[str]) -> Any:
-            return await self.transport.delete_objects(bucket, [ObjectKey(key) for key in batch])
+        async def delete(batch: Sequence[ObjectKey]) -> DeleteResult:
+            return await self.transport.delete_objects(bucket, batch, options=self.arguments.delete())
 
-        results = await run_all(self.runtime, delete, batches, self.max_concurrency)
+        try:
+            results = await run_all(self.runtime, delete, batches, self.max_concurrency)
+        finally:
+            for key in keys:
+                self.listings.forget(bucket, key.key)
         errors = tuple(error for result in results for error in result.errors)
         if errors:
             denied = all(error.code == "AccessDenied" for error in errors)
@@ -473,7 +670,9 @@ class S3Engine:
 
     # --- directories and buckets -----------------------------------------------------------------
 
-    async def make_directory(self, path: str, *, acl: str | None = None, region: str | None = None) -> None:
+    async def make_directory(
+        self, path: str, *, acl: str | None = None, region: str | None = None, create_parents: bool = True
+    ) -> None:
         """Create a bucket, if that is allowed. Below a bucket there is nothing to create: S3 has no directories.
 
         Raises:
@@ -490,18 +689,48 @@ class S3Engine:
                 f"creating the bucket {bucket!r} needs a filesystem made with allow_bucket_creation=True"
             )
         await self.transport.create_bucket(bucket, region=region, acl=acl)
+        self.listings.forget_below(bucket, "")
 
     async def make_directories(self, path: str, *, exist_ok: bool = False) -> None:
         """Do what `make_directory` does; with ``exist_ok`` a bucket that is there is no error."""
         bucket, key = split(path)
-        if exist_ok and bucket and not key:
-            try:
-                await self.transport.head_bucket(bucket)
-            except S3NotFoundError:
-                pass
-            else:
-                return
+        if exist_ok and bucket and not key and await self.is_directory(path):
+            return
         await self.make_directory(path)
+
+    async def remove_directory(self, path: str) -> None:
+        """Delete a bucket that is empty, if that is allowed. A directory is gone when nothing is left in it.
+
+        Raises:
+            FileNotFoundError: there is no such bucket.
+            FileExistsError: the path is an object.
+            PermissionError: the filesystem was not made with ``allow_bucket_deletion=True``.
+            OSError: there is something in it.
+        """
+        bucket, key = split(path)
+        if not bucket:
+            raise ValueError(f"rmdir needs a path that begins with a bucket, got {path!r}")
+        if key:
+            if await self.is_directory(path):
+                # A marker that stands for the directory is all there may be.
+                page = await self.transport.list_objects(bucket, prefix=as_prefix(key), max_keys=2)
+                if [(each.key, each.size) for each in page.objects] != [(as_prefix(key), 0)]:
+                    raise OSError(errno.ENOTEMPTY, "There is something in this directory", path)
+                await self.remove_keys(bucket, [ObjectKey(as_prefix(key))])
+            elif await self.is_file(path):
+                raise FileExistsError(errno.EEXIST, "This is an object; rm() deletes it", path)
+            return
+        if not self.allow_bucket_deletion:
+            raise PermissionError(
+                f"deleting the bucket {bucket!r} needs a filesystem made with allow_bucket_deletion=True"
+            )
+        await self.transport.delete_bucket(bucket, options=self.arguments.request())
+        self.listings.forget_below(bucket, "")
+
+
+def as_prefix(key: str) -> str:
+    """Return what the keys below a directory begin with; nothing for a whole bucket."""
+    return f"{key}/" if key and not key.endswith("/") else key
 
 
 def _by_name(entry: Mapping[str, Any]) -> str:

@@ -141,7 +141,7 @@ class AioS3File:
         """Read up to and including the next newline, or the end, or ``size`` bytes; empty at the end."""
         reader = self._reading()
         limit = -1 if size is None else size
-        line = reader.ready_line(self._position) if limit < 0 else None
+        line = reader.ready_line(self._position, limit)
         if line is None:
             line = await _read_line(reader, self._position, limit)
         self._position += len(line)
@@ -347,7 +347,13 @@ class _FsspecFile(AbstractBufferedFile):
         reader = self._reading()
         if self._cache_type is not None:
             return int(super().readinto(b))
-        count = self._run(reader.readinto, self.loc, memoryview(b).cast("B"))
+        view = memoryview(b).cast("B")
+        found = reader.ready(self.loc, view.nbytes)
+        if found is None:
+            count = self._run(reader.readinto, self.loc, view)
+        else:
+            count = len(found)
+            view[:count] = found
         self.loc += count
         return count
 
@@ -357,9 +363,12 @@ class _FsspecFile(AbstractBufferedFile):
         limit = -1 if size is None else size
         reader = self._reading()
         if self._cache_type is not None:
-            line: bytes = super().readline() if limit < 0 else super().readline()[:limit]
+            line: bytes = super().readline()
+            if 0 <= limit < len(line):
+                self.loc -= len(line) - limit
+                line = line[:limit]
             return line
-        found = reader.ready_line(self.loc) if limit < 0 else None
+        found = reader.ready_line(self.loc, limit)
         if found is None:
             found = self._run(_read_line, reader, self.loc, limit)
         self.loc += len(found)
@@ -470,14 +479,18 @@ class _FsspecFile(AbstractBufferedFile):
         return self._writer
 
 
-class S3File(_FsspecFile):
-    """What `S3FileSystem.open` returns: an fsspec file."""
+class SynchronousOnly:
+    """Makes ``async with`` say what to use instead."""
 
     async def __aenter__(self) -> NoReturn:
         raise TypeError("S3FileSystem's files are synchronous: use `with`, or AioS3FileSystem for `async with`")
 
     async def __aexit__(self, *error: object) -> None:
         """Never reached; ``async with`` looks for it first."""
+
+
+class S3File(SynchronousOnly, _FsspecFile):
+    """What `S3FileSystem.open` returns: an fsspec file."""
 
 
 class S3OpenFile(_FsspecFile):
@@ -497,6 +510,8 @@ class S3OpenFile(_FsspecFile):
         self.closed = True
         await core.open()
         self._handle = AioS3File(self._ref, self.mode, core)
+        if self._reader is not None:
+            self._handle.seek(self.loc)
         return self._handle
 
     async def __aexit__(
@@ -521,7 +536,7 @@ async def _read_line(reader: RangeReader, position: int, limit: int) -> bytes:
     step = _LINE_STEP
     while limit < 0 or at < position + limit:
         wanted = step if limit < 0 else min(step, position + limit - at)
-        block = await reader.read(at, wanted)
+        block = await reader.read(at, wanted, looking=True)
         end = block.find(b"\n")
         found.append(block if end < 0 else block[: end + 1])
         at += len(found[-1])

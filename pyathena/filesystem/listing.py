@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from pyathena.filesystem.paths import join
-from pyathena.transport.values import BucketInfo, ObjectInfo, ObjectSummary
+from pyathena.transport.values import BucketInfo, ObjectInfo, ObjectSummary, ObjectVersion
 
-__all__ = ["Entry", "bucket_entry", "directory_entry", "info_entry", "parents", "summary_entry"]
+__all__ = ["Entry", "bucket_entry", "directory_entry", "info_entry", "parents", "summary_entry", "version_entry"]
 
 Entry: TypeAlias = dict[str, Any]
 
@@ -49,9 +49,32 @@ def info_entry(bucket: str, info: ObjectInfo) -> Entry:
     }
 
 
+def version_entry(bucket: str, version: ObjectVersion) -> Entry:
+    """A version of an object, or a delete marker, as a listing of versions shows it."""
+    name = join(bucket, version.key)
+    return {
+        "name": f"{name}?versionId={version.version_id}",
+        "type": "file",
+        "size": version.size,
+        "Key": name,
+        "Size": version.size,
+        "ETag": version.etag,
+        "LastModified": version.last_modified,
+        "StorageClass": version.storage_class or "STANDARD",
+        "VersionId": version.version_id,
+        "IsLatest": version.is_latest,
+        "IsDeleteMarker": version.is_delete_marker,
+    }
+
+
 def directory_entry(bucket: str, prefix: str) -> Entry:
-    """A common prefix, which is what S3 has for a directory."""
-    name = join(bucket, prefix).rstrip("/")
+    """A common prefix, which is what S3 has for a directory.
+
+    Its name has no slash at the end, unless the directory has none but that: ``a//`` below ``a/``.
+    """
+    name = join(bucket, prefix)
+    if name.endswith("/") and not name.endswith("//"):
+        name = name[:-1]
     return {"name": name, "type": "directory", "size": 0, "Key": name, "Size": 0, "StorageClass": "DIRECTORY"}
 
 

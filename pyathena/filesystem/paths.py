@@ -8,7 +8,7 @@ from typing import Final
 
 from pyathena.transport.values import ObjectRef
 
-__all__ = ["PROTOCOLS", "join", "object_ref", "split", "strip_protocol"]
+__all__ = ["PROTOCOLS", "join", "object_ref", "split", "split_version", "strip_protocol"]
 
 PROTOCOLS: Final = ("s3", "s3a")
 
@@ -54,6 +54,16 @@ def split(path: str | os.PathLike[str]) -> tuple[str, str]:
     if not bucket and key:
         raise ValueError(f"a path needs a bucket: {os.fspath(path)!r}; it should be s3://bucket/key")
     return bucket, key
+
+
+# Also the spellings that PyAthena takes.
+_VERSION: Final = re.compile(r"(?P<path>.*)\?(?:versionId|versionID|versionid|version_id)=(?P<id>[^?&=]+)", re.DOTALL)
+
+
+def split_version(path: str) -> tuple[str, str | None]:
+    """Return a path without ``?versionId=…`` at its end, and the version; None if it names none."""
+    match = _VERSION.fullmatch(path)
+    return (path, None) if match is None else (match["path"], match["id"])
 
 
 def object_ref(path: str | os.PathLike[str]) -> ObjectRef:

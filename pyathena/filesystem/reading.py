@@ -16,7 +16,7 @@ from pyathena.transport.errors import S3InvalidRangeError, S3PreconditionError, 
 from pyathena.transport.protocol import ObjectReader
 from pyathena.transport.values import ByteRange, GetOptions, ObjectInfo, ObjectRange, ObjectRef
 
-__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "read_parallel"]
+__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "find_behind", "read_parallel"]
 
 READ_WINDOW: Final = 64 * 2**20
 """Most bytes that are in flight or waiting ahead of a sequential reader."""
@@ -24,8 +24,11 @@ READ_WINDOW: Final = 64 * 2**20
 _FIRST_READ: Final = 2**20
 """Bytes of the first request, when it is not known yet whether the object will be read from its begin or its end."""
 
-_SMALLEST_AHEAD: Final = 64 * 2**10
-"""Bytes to read ahead when a read follows another for the first time."""
+_LEAST_AHEAD: Final = 64 * 2**10
+"""Bytes to read ahead when a read follows another for the first time, and the least to ask for ahead of a reader."""
+
+_FIND_STEP: Final = 64 * 2**10
+"""Bytes in which a delimiter is looked for."""
 
 
 class PinnedObject:
@@ -39,16 +42,24 @@ class PinnedObject:
         ref: the object.
         options: what every request carries besides.
         size: bytes, if they are known beforehand.
+        pin_version: in a bucket with versions, go on reading the version that was seen first, also if there is a newer.
     """
 
     def __init__(
-        self, reader: ObjectReader, ref: ObjectRef, *, options: GetOptions = GetOptions(), size: int | None = None
+        self,
+        reader: ObjectReader,
+        ref: ObjectRef,
+        *,
+        options: GetOptions = GetOptions(),
+        size: int | None = None,
+        pin_version: bool = False,
     ) -> None:
         self.ref = ref
         self.size = size
         self.info: ObjectInfo | None = None
         self._reader = reader
         self._options = options
+        self._pin_version = pin_version
 
     @property
     def etag(self) -> str | None:
@@ -58,7 +69,7 @@ class PinnedObject:
     async def head(self) -> ObjectInfo:
         """Look at the object without its bytes (HeadObject)."""
         info = await self._reader.head_object(self.ref, options=self._options)
-        self._pin(info.etag, info.size, info)
+        self._pin(info.etag, info.size, info.version_id, info)
         return info
 
     async def fetch(self, start: int, stop: int | None, into: memoryview | None = None) -> ObjectRange | None:
@@ -79,10 +90,28 @@ class PinnedObject:
             if self.etag is None:
                 raise
             raise self._changed(error.code, error.status) from error
-        self._pin(answer.etag, answer.object_size, answer.info)
+        self._pin(answer.etag, answer.object_size, answer.version_id, answer.info)
         return answer
 
-    def _pin(self, etag: str, size: int, info: ObjectInfo | None) -> None:
+    async def fetch_whole(self, start: int, stop: int, into: memoryview | None = None) -> bytes | memoryview:
+        """Read a range that is known to be within the object."""
+        answer = await self.fetch(start, stop, into)
+        if answer is None or answer.size != stop - start:
+            raise S3ServerError(
+                f"Bytes {start} to {stop} are not within the {self.size} bytes that the object had",
+                operation="GetObject",
+                bucket=self.ref.bucket,
+                key=self.ref.key,
+            )
+        return answer.data
+
+    def _pin(self, etag: str, size: int, version_id: str | None, info: ObjectInfo | None) -> None:
+        if self.etag is None and self.size is not None and self.size != size:
+            raise ValueError(
+                f"{self.ref.bucket}/{self.ref.key} has {size} bytes, not size={self.size} as was said; leave out size="
+            )
+        if self._pin_version and self.ref.version_id is None and version_id is not None:
+            self.ref = replace(self.ref, version_id=version_id)
         if self.etag is None:
             self._options = replace(self._options, if_match=etag)
         elif etag != self.etag:
@@ -113,22 +142,13 @@ async def read_parallel(
 
     async def fetch(piece: ByteRange) -> None:
         assert piece.stop is not None
-        await _fetch(pinned, piece.start, piece.stop, into=view[piece.start - start : piece.stop - start])
+        # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
+        with view[piece.start - start : piece.stop - start] as place:
+            data = await pinned.fetch_whole(piece.start, piece.stop, place)
+            if isinstance(data, memoryview):
+                data.release()
 
     await run_all(runtime, fetch, split_range(start, start + view.nbytes, block_size), limit)
-
-
-async def _fetch(pinned: PinnedObject, start: int, stop: int, into: memoryview | None = None) -> bytes | memoryview:
-    """Read a range that is known to be within the object."""
-    answer = await pinned.fetch(start, stop, into)
-    if answer is None or answer.size != stop - start:
-        raise S3ServerError(
-            f"Bytes {start} to {stop} are not within the {pinned.size} bytes that the object had",
-            operation="GetObject",
-            bucket=pinned.ref.bucket,
-            key=pinned.ref.key,
-        )
-    return answer.data
 
 
 class _Span:
@@ -149,6 +169,11 @@ class _Span:
         self.data = data
         self.task = task
 
+    @property
+    def lost(self) -> bool:
+        """Whether it will never be here: its task was cancelled, or belongs to another event loop."""
+        return self.task is not None and self.task.lost
+
     async def arrive(self) -> bytes:
         if self.data is None:
             assert self.task is not None
@@ -163,7 +188,7 @@ class RangeReader:
 
     * A read larger than a block goes out as parallel ranges, each into its place.
     * A read right behind the last one is taken for the begin of more: bytes are sent for ahead of it, twice as many
-      each time, up to `READ_WINDOW`.
+      each time, up to `READ_WINDOW`, in no more requests at a time than the limit.
     * Any other read asks for what it needs, and no more.
 
     Like a file it has one reader at a time; they may be in different event loops one after the other.
@@ -180,9 +205,16 @@ class RangeReader:
         self.block_size = block_size
         self._runtime = runtime
         self._limit = limit
+        # What is here or on its way, one behind the other without a gap.
         self._spans: deque[_Span] = deque()
-        self._last = (0, 0)
+        # Where a read begins that follows the last one: behind it, or within it if that looked for something.
+        self._expected = (0, 0)
         self._ahead = 0
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object."""
+        return self.pinned.ref
 
     @property
     def idle(self) -> bool:
@@ -205,36 +237,47 @@ class RangeReader:
         assert self.pinned.size is not None
         return self.pinned.size
 
-    def ready(self, start: int, length: int) -> bytes | None:
-        """Return bytes that are here in one piece, if nothing is to be sent for besides; else None. Never waits."""
+    def ready(self, start: int, length: int, *, looking: bool = False) -> bytes | None:
+        """Return bytes that are here in one piece, if nothing is to be sent for besides; else None. Never waits.
+
+        Args:
+            start: where they begin.
+            length: how many; fewer come at the end of the object.
+            looking: the caller looks for something in them, and will go on within or behind them.
+        """
         stop = start + length if self.pinned.size is None else min(start + length, self.pinned.size)
         for span in self._spans:
             if span.start <= start <= stop <= span.stop and span.data is not None:
                 if self._follows(start) and self._runs_short(stop):
                     return None
-                self._last = start, stop
+                self._expected = (start if looking else stop, stop)
                 return span.data[start - span.start : stop - span.start]
         return None
 
-    def ready_line(self, start: int) -> bytes | None:
-        """Return the bytes up to the next newline, with it, if `ready` would return them; else None."""
+    def ready_line(self, start: int, limit: int) -> bytes | None:
+        """Return a line as `ready` returns bytes: up to a newline, or ``limit`` bytes if that is not negative."""
         for span in self._spans:
             if span.start <= start < span.stop and span.data is not None:
-                end = span.data.find(b"\n", start - span.start)
-                return None if end < 0 else self.ready(start, span.start + end + 1 - start)
+                low = start - span.start
+                end = span.data.find(b"\n", low, len(span.data) if limit < 0 else low + limit) + 1
+                if not end and 0 <= limit <= len(span.data) - low:
+                    end = low + limit
+                return self.ready(start, end - low) if end else None
         return None
 
-    async def read(self, start: int, length: int | None = None) -> bytes:
+    async def read(self, start: int, length: int | None = None, *, looking: bool = False) -> bytes:
         """Read ``length`` bytes from ``start`` on, all there are if None; fewer come at the end of the object."""
         stop = await self._stop(start, length)
         if stop <= start:
             return b""
-        await self._look_ahead(start, stop)
-        if (data := self.ready(start, stop - start)) is not None:
+        if (data := self.ready(start, stop - start, looking=looking)) is not None:
             return data
+        # BytesIO hands out the memory that it was given, so that no byte is copied once more.
         whole = io.BytesIO(bytes(stop - start))
         with whole.getbuffer() as view:
             await self._fill(start, view)
+        if looking:
+            self._expected = (start, stop)
         return whole.getvalue()
 
     async def readinto(self, start: int, view: memoryview) -> int:
@@ -242,8 +285,8 @@ class RangeReader:
         stop = await self._stop(start, view.nbytes)
         if stop <= start:
             return 0
-        await self._look_ahead(start, stop)
-        await self._fill(start, view[: stop - start])
+        with view[: stop - start] as target:
+            await self._fill(start, target)
         return stop - start
 
     async def aclose(self) -> None:
@@ -269,67 +312,112 @@ class RangeReader:
         answer = await self.pinned.fetch(start, start + min(max(length, least), self.block_size))
         if answer is not None:
             self._spans.append(_Span(start, start + answer.size, data=as_bytes(answer.data)))
-            self._last = start, start
+            self._expected = (start, start)
             self._ahead = answer.size if start == 0 else 0
 
     # --- ahead of the reader ---------------------------------------------------------------------
 
     def _follows(self, start: int) -> bool:
-        """Tell whether a read goes on where the last one ended, or within it, as one in search of a line's end does."""
-        return self._last[0] <= start <= self._last[1]
+        return self._expected[0] <= start <= self._expected[1]
 
     def _end(self, stop: int) -> int:
-        """Where the bytes end that are here or on their way, once those to ``stop`` have been read."""
+        """Return where the bytes end that are here or on their way, once those to ``stop`` have been read."""
         return max(self._spans[-1].stop, stop) if self._spans else stop
 
+    @property
+    def _piece(self) -> int:
+        """Bytes of a request ahead of the reader; small blocks would be too many requests."""
+        return max(self.block_size, _LEAST_AHEAD)
+
     def _runs_short(self, stop: int) -> bool:
-        """Tell whether, after a read up to ``stop``, less is ahead than should be by a block, or by half of it."""
+        """Tell whether, behind a read up to ``stop``, less is ahead than should be by a piece, or by half of it."""
         end = self._end(stop)
-        slack = min(self._ahead // 2, self.block_size)
+        slack = min(self._ahead // 2, self._piece)
         return end - stop <= self._ahead - slack and end != self.pinned.size
 
-    async def _look_ahead(self, start: int, stop: int) -> None:
-        """Send for what a read of ``start`` to ``stop`` lets expect, or forget what it does not."""
+    async def _forget_useless(self, start: int, stop: int) -> None:
+        """Keep what a read of ``start`` to ``stop`` will use, and what lies ahead of it without a gap."""
+        useful: deque[_Span] = deque()
+        useless = []
+        for span in self._spans:
+            joins = span.start <= (useful[-1].stop if useful else stop) and not span.lost
+            if joins and (span.stop > start or span is self._spans[-1]):
+                useful.append(span)
+            else:
+                useless.append(span.task)
+        self._spans = useful
+        tasks = [task for task in useless if task is not None]
+        for task in tasks:
+            task.cancel()
+        await settle_all(tasks)
+
+    def _plan_ahead(self, start: int, stop: int) -> list[ByteRange]:
+        """Say what to send for ahead of a read of ``start`` to ``stop``: nothing, where that is a jump."""
         follows = self._follows(start)
-        self._last = start, stop
+        self._expected = (stop, stop)
         if not follows:
             if not any(span.start <= start < span.stop for span in self._spans):
                 self._ahead = 0
-                await self.aclose()
-            return
+            return []
         if not self._runs_short(stop):
-            return
-        self._ahead = min(max(2 * self._ahead, stop - start, _SMALLEST_AHEAD), READ_WINDOW)
-        size = await self.size()
-        for piece in split_range(self._end(stop), min(stop + self._ahead, size), self.block_size):
-            assert piece.stop is not None
-            task = self._runtime.spawn(self._fetch(piece.start, piece.stop))
-            self._spans.append(_Span(piece.start, piece.stop, task=task))
+            return []
+        most = min(READ_WINDOW, self._limit * self._piece)
+        self._ahead = min(max(2 * self._ahead, stop - start, _LEAST_AHEAD), most)
+        waiting = sum(span.data is None for span in self._spans)
+        end = min(stop + self._ahead, self.pinned.size or 0)
+        return split_range(self._end(stop), end, self._piece)[: max(self._limit - waiting, 0)]
 
     async def _fetch(self, start: int, stop: int) -> bytes:
-        return as_bytes(await _fetch(self.pinned, start, stop))
+        return as_bytes(await self.pinned.fetch_whole(start, stop))
 
     async def _fill(self, start: int, view: memoryview) -> None:
         """Fill the view from what is here or on its way; what is neither is read right into its place."""
-        at, stop = start, start + view.nbytes
+        stop = start + view.nbytes
+        await self._forget_useless(start, stop)
+        ahead = self._plan_ahead(start, stop)
+        here = [span for span in self._spans if span.start < stop and start < span.stop]
+        missing = self._read_missing(start, view, here[0].start if here else stop, here[-1].stop if here else stop)
+        if not ahead and not here:
+            await missing
+            return
+        # First what is asked for, then what is ahead of it.
+        rest = self._runtime.spawn(missing)
+        for piece in ahead:
+            assert piece.stop is not None
+            task = self._runtime.spawn(self._fetch(piece.start, piece.stop))
+            self._spans.append(_Span(piece.start, piece.stop, task=task))
         try:
-            for span in list(self._spans):
-                if span.stop <= at or span.start >= stop or (span.task is not None and span.task.lost):
-                    continue
-                if at < span.start:
-                    await self._read_into(at, view[at - start : span.start - start])
-                    at = span.start
+            for span in here:
                 data = await span.arrive()
-                end = min(span.stop, stop)
-                view[at - start : end - start] = data[at - span.start : end - span.start]
-                at = end
-            if at < stop:
-                await self._read_into(at, view[at - start :])
-        except Exception:
-            await self.aclose()  # so that the next read asks again
+                low, high = max(span.start, start), min(span.stop, stop)
+                view[low - start : high - start] = data[low - span.start : high - span.start]
+            await rest.wait()
+        except BaseException as error:
+            rest.cancel()
+            if isinstance(error, Exception):
+                await self.aclose()  # so that the next read asks again
             raise
-        while len(self._spans) > 1 and self._spans[0].stop <= stop:
-            self._spans.popleft()
+        finally:
+            await rest.settle()
+        await rest
 
-    async def _read_into(self, start: int, view: memoryview) -> None:
-        await read_parallel(self.pinned, start, view, self._runtime, self.block_size, self._limit)
+    async def _read_missing(self, start: int, view: memoryview, first: int, last: int) -> None:
+        """Read what lies before ``first`` and from ``last`` on, where a view of the bytes from ``start`` on has it."""
+        for low, high in ((start, first), (max(last, start), start + view.nbytes)):
+            if low < high:
+                with view[low - start : high - start] as part:
+                    await read_parallel(self.pinned, low, part, self._runtime, self.block_size, self._limit)
+
+
+async def find_behind(reader: RangeReader, position: int, delimiter: bytes) -> int:
+    """Return where the first delimiter from ``position`` on ends, or the object does; 0 where ``position`` is 0."""
+    if position <= 0:
+        return 0
+    kept = b""
+    while block := await reader.read(position, _FIND_STEP):
+        found = (kept + block).find(delimiter)
+        if found >= 0:
+            return position - len(kept) + found + len(delimiter)
+        position += len(block)
+        kept = (kept + block)[1 - len(delimiter) :] if len(delimiter) > 1 else b""
+    return position

@@ -7,16 +7,20 @@ boto3 is imported only when no transport was given.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from fsspec.asyn import AsyncFileSystem
 from fsspec.spec import AbstractFileSystem
 from typing_extensions import Unpack, override
 
+from pyathena.filesystem.compression import AioS3CompressedFile, S3CompressedFile, S3OpenCompressedFile
 from pyathena.filesystem.face import Face, Path
 from pyathena.filesystem.handles import AioS3File, S3File, S3OpenFile
-from pyathena.filesystem.paths import object_ref
+from pyathena.filesystem.opening import AnyAioFile, AnyFile, AnyOpenFile, BinaryMode, TextMode
+from pyathena.filesystem.text import AioS3TextFile, S3OpenTextFile, S3TextFile
+from pyathena.filesystem.writing import ABORT_SECONDS
 from pyathena.runtime import AsyncioRuntime, ThreadRuntime, drive
 from pyathena.transport.protocol import ConnectionLike, S3Transport
 from pyathena.transport.values import ConnectOptions
@@ -24,11 +28,21 @@ from pyathena.transport.values import ConnectOptions
 if TYPE_CHECKING:
     from pyathena.transport.boto3 import BlockingBoto3Transport, S3ClientLike, ThreadedBoto3Transport
 
-__all__ = ["AioS3File", "AioS3FileSystem", "S3File", "S3FileSystem", "S3OpenFile"]
+__all__ = [
+    "AioS3CompressedFile",
+    "AioS3File",
+    "AioS3FileSystem",
+    "AioS3TextFile",
+    "S3CompressedFile",
+    "S3File",
+    "S3FileSystem",
+    "S3OpenCompressedFile",
+    "S3OpenFile",
+    "S3OpenTextFile",
+    "S3TextFile",
+]
 
 T = TypeVar("T")
-
-BinaryMode: TypeAlias = Literal["rb", "wb", "xb"]
 
 
 class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec's metaclass, which has no public name
@@ -63,7 +77,15 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         max_concurrency: most requests in flight, 1 or more; 64 if None.
         default_block_size: bytes of a range and of a part, 1 or more; 8 MiB if None. Parts have 5 MiB at least.
         allow_bucket_creation: whether `mkdir` may create buckets.
+        allow_bucket_deletion: whether `rmdir`, and `rm` of a whole bucket, may delete buckets.
         requester_pays: pay for requests to buckets whose owner wants that.
+        s3_additional_kwargs: parameters of S3's requests by S3's names (``{"ServerSideEncryption": "aws:kms"}``) that
+            go with every request that knows them.
+        version_aware: paths may end in ``?versionId=…``, and a file that is read stays the version that it was when it
+            was opened.
+        use_listings_cache: keep listings, for `ls` and what is built on it. They are never trusted for more than that.
+        listings_expiry_time: seconds that a listing is kept; None is for ever.
+        max_paths: most listings that are kept; None is any number.
         asynchronous: the filesystem is used from coroutines only; synchronous calls raise `RuntimeError`.
         loop: the event loop for synchronous calls; fsspec's own if None.
         batch_size: fsspec's limit for its own batches of coroutines.
@@ -83,7 +105,13 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         max_concurrency: int | None = None,
         default_block_size: int | None = None,
         allow_bucket_creation: bool = False,
+        allow_bucket_deletion: bool = False,
         requester_pays: bool = False,
+        s3_additional_kwargs: Mapping[str, Any] | None = None,
+        version_aware: bool = False,
+        use_listings_cache: bool = False,
+        listings_expiry_time: float | None = None,
+        max_paths: int | None = None,
         asynchronous: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
         batch_size: int | None = None,
@@ -99,7 +127,13 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
             max_concurrency=max_concurrency,
             default_block_size=default_block_size,
             allow_bucket_creation=allow_bucket_creation,
+            allow_bucket_deletion=allow_bucket_deletion,
             requester_pays=requester_pays,
+            s3_additional_kwargs=s3_additional_kwargs,
+            version_aware=version_aware,
+            use_listings_cache=use_listings_cache,
+            listings_expiry_time=listings_expiry_time,
+            max_paths=max_paths,
             options=options,
         )
 
@@ -115,7 +149,31 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         compression: None = None,
         **kwargs: Any,
     ) -> S3OpenFile: ...
-
+    @overload
+    def open(
+        self,
+        path: Path,
+        mode: BinaryMode = "rb",
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        *,
+        compression: str | None,
+        **kwargs: Any,
+    ) -> S3OpenFile | S3OpenCompressedFile: ...
+    @overload
+    def open(
+        self,
+        path: Path,
+        mode: TextMode,
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        compression: str | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        **kwargs: Any,
+    ) -> S3OpenTextFile: ...
     @overload
     def open(
         self,
@@ -124,9 +182,12 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         block_size: int | None = None,
         cache_options: dict[str, Any] | None = None,
         compression: str | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
         **kwargs: Any,
-    ) -> S3OpenFile: ...
-
+    ) -> AnyOpenFile: ...
     @override
     def open(
         self,
@@ -136,7 +197,7 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         cache_options: dict[str, Any] | None = None,
         compression: str | None = None,
         **kwargs: Any,
-    ) -> S3OpenFile:
+    ) -> AnyOpenFile:
         """Open an object, for ``async with`` or for ``with``.
 
         Without a running event loop the object is opened here; with one, or with ``asynchronous=True``, nothing is sent
@@ -144,34 +205,93 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
 
         Args:
             path: ``s3://bucket/key``.
-            mode: ``rb``; ``wb``; or ``xb``, which writes only where no object is.
+            mode: ``r`` to read, ``w`` to write, ``x`` to write only where no object is; with ``b`` for bytes, or with
+                ``t`` or nothing for text.
             block_size: bytes of a range (1 or more), or of a part (5 MiB or more); the filesystem's if None.
             cache_options: arguments of the cache that ``cache_type`` names.
-            compression: not supported yet.
-            **kwargs: ``cache_type``, one of fsspec's caches for synchronous reading; ``size``, the object's bytes if
-                they are known; and, for writing, fields of S3's requests by their names (``ContentType=…``).
+            compression: a name that fsspec knows, or ``infer`` for what the path's ending says. ``async with`` knows
+                gzip, bz2, xz and lzma.
+            **kwargs: for text, ``encoding`` (UTF-8 unless it is said, whatever the locale), ``errors`` and ``newline``
+                as for `io.open`; ``cache_type``, one of fsspec's caches for synchronous reading; ``size``, the object's
+                bytes if they are known; and, for writing, fields of S3's requests by their names (``ContentType=…``).
 
         Raises:
             FileNotFoundError: the object is not there.
             FileExistsError: mode is ``xb`` and it is there.
-            ValueError: the mode is unknown, or an argument out of its bounds.
+            ValueError: the mode or compression is unknown, or an argument out of its bounds.
+            LookupError: the encoding is unknown.
         """
         cache_type = kwargs.pop("cache_type", None)
-        core = self._core(path, mode, block_size, compression, kwargs)
+        opening, core = self._core(path, mode, block_size, compression, kwargs)
         if not self.asynchronous and not _running_loop():
             self._run(core.open)
-        return S3OpenFile(
-            self, object_ref(path), mode, core, self._run, cache_type=cache_type, cache_options=cache_options
+        return opening.over_open_file(
+            S3OpenFile(
+                self, core.ref, opening.mode, core, self._run, cache_type=cache_type, cache_options=cache_options
+            )
         )
 
+    @overload
+    async def open_async(
+        self,
+        path: Path,
+        mode: BinaryMode = "rb",
+        *,
+        block_size: int | None = None,
+        compression: None = None,
+        **kwargs: Any,
+    ) -> AioS3File: ...
+    @overload
+    async def open_async(
+        self,
+        path: Path,
+        mode: BinaryMode = "rb",
+        *,
+        block_size: int | None = None,
+        compression: str | None,
+        **kwargs: Any,
+    ) -> AioS3File | AioS3CompressedFile: ...
+    @overload
+    async def open_async(
+        self,
+        path: Path,
+        mode: TextMode,
+        *,
+        block_size: int | None = None,
+        compression: str | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        **kwargs: Any,
+    ) -> AioS3TextFile: ...
+    @overload
+    async def open_async(
+        self,
+        path: Path,
+        mode: str,
+        *,
+        block_size: int | None = None,
+        compression: str | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        **kwargs: Any,
+    ) -> AnyAioFile: ...
     @override
     async def open_async(
-        self, path: Path, mode: str = "rb", *, block_size: int | None = None, **kwargs: Any
-    ) -> AioS3File:
+        self,
+        path: Path,
+        mode: str = "rb",
+        *,
+        block_size: int | None = None,
+        compression: str | None = None,
+        **kwargs: Any,
+    ) -> AnyAioFile:
         """Open an object and return its asynchronous handle. Arguments and errors are those of `open`."""
-        core = self._core(path, mode, block_size, None, kwargs)
+        opening, core = self._core(path, mode, block_size, compression, kwargs)
+        opening.require_async()
         await core.open()
-        return AioS3File(object_ref(path), mode, core)
+        return opening.over_handle(AioS3File(core.ref, opening.mode, core))
 
     @override
     def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
@@ -181,12 +301,21 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         loop = self.loop
         if _running_loop() is loop:
             raise RuntimeError("a synchronous call would block the very event loop that is to serve it: use async with")
-        step = cast("Coroutine[Any, Any, T]", function(*args, **kwargs))
-        future = asyncio.run_coroutine_threadsafe(step, loop)
+        ended = threading.Event()
+
+        async def step() -> T:
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                ended.set()
+
+        future = asyncio.run_coroutine_threadsafe(step(), loop)
         try:
             return future.result()
-        except BaseException:
-            future.cancel()  # a KeyboardInterrupt while waiting; otherwise it has ended
+        except KeyboardInterrupt:
+            # What it has begun, such as an upload, is ended in order; a second Ctrl-C does not wait for that.
+            future.cancel()
+            ended.wait(2 * ABORT_SECONDS)
             raise
 
     # --- the end ---------------------------------------------------------------------------------
@@ -221,7 +350,13 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
         max_concurrency: int | None = None,
         default_block_size: int | None = None,
         allow_bucket_creation: bool = False,
+        allow_bucket_deletion: bool = False,
         requester_pays: bool = False,
+        s3_additional_kwargs: Mapping[str, Any] | None = None,
+        version_aware: bool = False,
+        use_listings_cache: bool = False,
+        listings_expiry_time: float | None = None,
+        max_paths: int | None = None,
         **options: Unpack[ConnectOptions],
     ) -> None:
         super().__init__()
@@ -234,7 +369,13 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
             max_concurrency=max_concurrency,
             default_block_size=default_block_size,
             allow_bucket_creation=allow_bucket_creation,
+            allow_bucket_deletion=allow_bucket_deletion,
             requester_pays=requester_pays,
+            s3_additional_kwargs=s3_additional_kwargs,
+            version_aware=version_aware,
+            use_listings_cache=use_listings_cache,
+            listings_expiry_time=listings_expiry_time,
+            max_paths=max_paths,
             options=options,
         )
 
@@ -252,12 +393,41 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
     def open(
         self,
         path: Path,
+        mode: BinaryMode = "rb",
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        *,
+        compression: str | None,
+        **kwargs: Any,
+    ) -> S3File | S3CompressedFile: ...
+    @overload
+    def open(
+        self,
+        path: Path,
+        mode: TextMode,
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        compression: str | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        **kwargs: Any,
+    ) -> S3TextFile: ...
+    @overload
+    def open(
+        self,
+        path: Path,
         mode: str,
         block_size: int | None = None,
         cache_options: dict[str, Any] | None = None,
         compression: str | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
         **kwargs: Any,
-    ) -> S3File: ...
+    ) -> AnyFile: ...
     @override
     def open(
         self,
@@ -267,12 +437,14 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
         cache_options: dict[str, Any] | None = None,
         compression: str | None = None,
         **kwargs: Any,
-    ) -> S3File:
+    ) -> AnyFile:
         """Open an object. Arguments and errors are those of `AioS3FileSystem.open`."""
         cache_type = kwargs.pop("cache_type", None)
-        core = self._core(path, mode, block_size, compression, kwargs)
+        opening, core = self._core(path, mode, block_size, compression, kwargs)
         self._run(core.open)
-        return S3File(self, object_ref(path), mode, core, self._run, cache_type=cache_type, cache_options=cache_options)
+        return opening.over_file(
+            S3File(self, core.ref, opening.mode, core, self._run, cache_type=cache_type, cache_options=cache_options)
+        )
 
     @override
     def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:

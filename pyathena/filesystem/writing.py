@@ -5,22 +5,30 @@ Coroutines over the engine's transport; nothing here knows paths, fsspec or asyn
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from typing_extensions import Buffer
 
-from pyathena.filesystem.planning import equal_part_size, growing_part_size
+from pyathena.filesystem.options import begin_options, complete_options, part_options
+from pyathena.filesystem.planning import equal_part_size, growing_part_size, split_range
 from pyathena.runtime import Runtime, Task, settle_all
 from pyathena.transport.errors import S3AlreadyExistsError, S3Error, S3NotFoundError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.values import (
+    MAX_PART_SIZE,
     MAX_PARTS,
     MIN_PART_SIZE,
+    ByteRange,
     CompletedPart,
+    CopyOptions,
+    GetOptions,
     MultipartUpload,
+    ObjectInfo,
     ObjectRef,
     PutOptions,
     PutResult,
@@ -33,13 +41,34 @@ _logger = logging.getLogger("pyathena.filesystem")
 WRITE_WINDOW: Final = 64 * 2**20
 """Most bytes of parts in flight; at least one part always is."""
 
+_CONTENT: Final = ("content_type", "content_encoding", "content_disposition", "content_language", "cache_control")
+
+BEGIN_SECONDS: Final = 20.0
+"""How long an upload that is given up while it is begun may take to tell its id: our clients' time limits."""
+
 ABORT_SECONDS: Final = 10.0
 """How long a failed or cancelled upload may take to be aborted."""
 
 
-async def begin_upload(transport: S3Transport, ref: ObjectRef, options: PutOptions) -> MultipartUpload:
-    """Begin a multipart upload; the conditions among the options are for its end."""
-    return await transport.create_multipart_upload(ref, options=replace(options, if_match=None, if_none_match=None))
+async def begin_upload(
+    transport: S3Transport, runtime: Runtime, ref: ObjectRef, options: PutOptions
+) -> MultipartUpload:
+    """Begin a multipart upload; the conditions among the options are for its end.
+
+    One whose begin is cancelled is aborted: nobody else would learn its id.
+    """
+    task = runtime.spawn(transport.create_multipart_upload(ref, options=begin_options(options)))
+
+    async def give_up() -> None:
+        await abort_upload(transport, runtime, await task)
+
+    try:
+        await task.wait()
+    except BaseException:
+        with contextlib.suppress(S3Error, TimeoutError):  # then it was never begun, or nobody will ever know
+            await runtime.shield(give_up(), BEGIN_SECONDS + ABORT_SECONDS)
+        raise
+    return await task
 
 
 async def abort_upload(transport: S3Transport, runtime: Runtime, upload: MultipartUpload) -> None:
@@ -64,6 +93,9 @@ class PartWriter:
         block_size: bytes of a part, 5 MiB or more; parts grow as the object does, so that 10 000 suffice.
         options: content headers and conditions.
         size: bytes of the whole object, if they are known: parts are then equal.
+        mode: ``w`` replaces what is there; ``x`` refuses it (the options say so too); ``a`` goes on behind it, if it is
+            still the same when it is committed.
+        written: called when the object has appeared.
     """
 
     def __init__(
@@ -75,6 +107,8 @@ class PartWriter:
         block_size: int,
         options: PutOptions,
         size: int | None = None,
+        mode: Literal["w", "x", "a"] = "w",
+        written: Callable[[], object] = lambda: None,
     ) -> None:
         if block_size < MIN_PART_SIZE and (size is None or size > block_size):
             raise ValueError(
@@ -93,24 +127,74 @@ class PartWriter:
         self._parts: list[CompletedPart] = []
         self._part_number = 1
         self._failed: BaseException | None = None
+        self._mode = mode
+        self._written = written
+        self.position = 0
+        """Bytes of the object so far, those that were there before included."""
 
     async def open(self) -> None:
-        """Look whether the object is there, if it must not be; for the rest writing needs no request before the first.
+        """Look at what is there, if that matters; for the rest writing needs no request before the first. Idempotent.
 
-        Whatever this finds, the condition goes with the request that makes the object appear, and that decides.
+        Whatever this finds, a condition goes with the request that makes the object appear, and that decides.
 
         Raises:
-            FileExistsError: it is there.
+            FileExistsError: the object must not be there, and is.
         """
-        if self._options.if_none_match is None:
+        mode, self._mode = self._mode, "w"
+        if mode == "w":
             return
         try:
-            await self._transport.head_object(self.ref)
+            info = await self._transport.head_object(self.ref, options=self._look)
         except S3NotFoundError:
+            self._options = replace(self._options, if_none_match="*")
             return
-        raise S3AlreadyExistsError(
-            "The object exists already", operation="HeadObject", bucket=self.ref.bucket, key=self.ref.key
+        if mode == "x":
+            raise S3AlreadyExistsError(
+                "The object exists already", operation="HeadObject", bucket=self.ref.bucket, key=self.ref.key
+            )
+        await self._go_on_behind(info)
+
+    @property
+    def _look(self) -> GetOptions:
+        return GetOptions(
+            requester_pays=self._options.requester_pays,
+            expected_bucket_owner=self._options.expected_bucket_owner,
+            customer_key=self._options.customer_key,
         )
+
+    async def _go_on_behind(self, info: ObjectInfo) -> None:
+        """Begin with the bytes, headers and metadata of the object that is there."""
+        names = (*_CONTENT, "metadata", "storage_class")
+        kept = {name: getattr(self._options, name) or getattr(info, name) for name in names}
+        self._options = replace(self._options, **kept, if_match=info.etag)
+        self.position = info.size
+        if info.size == 0:
+            return
+        try:
+            if info.size < MIN_PART_SIZE:
+                pinned = replace(self._look, if_match=info.etag)
+                answer = await self._transport.get_object_range(self.ref, ByteRange(0), options=pinned)
+                self._buffer += answer.data
+                return
+            # S3 copies it within itself.
+            self._upload = await begin_upload(self._transport, self._runtime, self.ref, self._options)
+            source = CopyOptions(
+                source_if_match=info.etag,
+                customer_key=self._options.customer_key,
+                source_customer_key=self._options.customer_key,
+                requester_pays=self._options.requester_pays,
+            )
+            # In equal pieces, since none of them may be smaller than 5 MiB.
+            pieces = -(-info.size // MAX_PART_SIZE)
+            for piece in split_range(0, info.size, -(-info.size // pieces)):
+                copied = self._transport.upload_part_copy(
+                    self._upload, self._part_number, self.ref, piece, options=source
+                )
+                self._parts.append(await copied)
+                self._part_number += 1
+        except BaseException as error:
+            await self._fail(error)
+            raise
 
     @property
     def upload(self) -> MultipartUpload | None:
@@ -122,6 +206,7 @@ class PartWriter:
         if self._failed is not None or len(self._buffer) + view.nbytes > self._part_size():
             return False
         self._buffer += view
+        self.position += view.nbytes
         return True
 
     async def write(self, data: Buffer) -> int:
@@ -151,6 +236,7 @@ class PartWriter:
         except BaseException as error:
             await self._fail(error)
             raise
+        self.position += view.nbytes
         return view.nbytes
 
     async def flush(self) -> None:
@@ -176,16 +262,21 @@ class PartWriter:
         self._raise_failure()
         try:
             if self._upload is None:
-                return await self._transport.put_object(self.ref, self._buffer, options=self._options)
+                result = await self._transport.put_object(self.ref, self._buffer, options=self._options)
+                self._written()
+                return result
             if self._buffer:
                 await self._send(self._buffer, len(self._buffer))
             while self._in_flight:
                 await self._collect()
-            result = await self._transport.complete_multipart_upload(self._upload, self._parts, options=self._options)
+            result = await self._transport.complete_multipart_upload(
+                self._upload, self._parts, options=complete_options(self._options)
+            )
         except BaseException as error:
             await self._fail(error)
             raise
         self._upload = None
+        self._written()
         return result
 
     async def discard(self) -> None:
@@ -213,10 +304,10 @@ class PartWriter:
                 "open it with the right size=, a larger block_size=, or without size="
             )
         if self._upload is None:
-            self._upload = await begin_upload(self._transport, self.ref, self._options)
+            self._upload = await begin_upload(self._transport, self._runtime, self.ref, self._options)
         while self._in_flight and sum(sent for sent, _ in self._in_flight) + size > WRITE_WINDOW:
             await self._collect()
-        step = self._transport.upload_part(self._upload, self._part_number, body, options=self._options)
+        step = self._transport.upload_part(self._upload, self._part_number, body, options=part_options(self._options))
         self._in_flight.append((size, self._runtime.spawn(step)))
         self._part_number += 1
 

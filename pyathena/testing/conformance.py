@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import ctypes
 import functools
 import gc
 import hashlib
@@ -269,6 +270,14 @@ def _run_by_subject(suite: type[Suite]) -> type[Suite]:
 # --- what the tests have in common ---------------------------------------------------------------
 
 _DIGITS = b"0123456789"
+
+
+class _Pair(ctypes.Structure):
+    """A buffer whose items have a format that `memoryview.cast` does not know."""
+
+    _fields_ = (("one", ctypes.c_int), ("two", ctypes.c_double))
+
+
 _LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 _PAGE_LIMIT = 100  # a listing that goes on longer never ends
 _ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -864,6 +873,9 @@ class S3TransportTests:
             pytest.param(memoryview(b"..0123456789..")[2:12], id="slice"),
             pytest.param(array.array("H", range(1000)), id="array of two-byte items"),
             pytest.param(memoryview(array.array("Q", range(1000)))[10:20], id="slice of eight-byte items"),
+            pytest.param(memoryview(_DIGITS).cast("B", (2, 5)), id="two dimensions"),
+            pytest.param(_Pair(1, 2), id="items of a format of its own"),
+            pytest.param(array.array("d"), id="no eight-byte items"),
             pytest.param(b"", id="empty bytes"),
             pytest.param(memoryview(b""), id="empty view"),
         ],
@@ -875,6 +887,14 @@ class S3TransportTests:
         upload, parts = await _upload(subject, "part", body)
         await subject.transport.complete_multipart_upload(upload, parts)
         assert subject.get("part") == expected
+
+    async def test_a_body_that_is_not_contiguous_is_refused_unsent(self, subject: TransportUnderTest) -> None:
+        body = memoryview(_DIGITS)[::2]
+        with _refused("contiguous"):
+            await _put(subject, "key", body)
+        with _refused("contiguous"):
+            await subject.transport.upload_part(_no_upload(subject.bucket), 1, body)
+        assert subject.get("key") is None
 
     async def test_a_body_is_the_callers_again_when_the_call_has_returned(self, subject: TransportUnderTest) -> None:
         body = bytearray(_DIGITS)
@@ -1342,6 +1362,14 @@ class S3TransportTests:
         assert sorted(deleted.key for deleted in result.deleted) == ["a", "c", "missing"]
         assert result.errors == ()
         assert await _list(subject) == ["b"]
+
+    async def test_delete_tells_the_version_that_was_asked_for(self, subject: TransportUnderTest) -> None:
+        subject.put("a", b"")
+        subject.put("b", b"")
+        result = await subject.transport.delete_objects(subject.bucket, [ObjectKey("a"), ObjectKey("b", "null")])
+        assert [(deleted.key, deleted.version_id) for deleted in result.deleted] == [("a", None), ("b", "null")]
+        assert result.errors == ()
+        assert await _list(subject) == []
 
     async def test_delete_takes_a_thousand_keys(self, subject: TransportUnderTest) -> None:
         subject.put("key-7", b"x")

@@ -13,6 +13,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from pyathena import __version__
+from pyathena.transport._boto3_cancellation import stop_when_abandoned
 from pyathena.transport.protocol import ConnectionLike
 
 __all__ = [
@@ -56,9 +57,9 @@ class ClientOptions:
     key: str | None = None
     secret: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
-    anon: bool = False
+    anon: bool | None = None
     endpoint_url: str | None = field(default=None, repr=False)
-    use_ssl: bool = True
+    use_ssl: bool | None = None
     client_kwargs: Mapping[str, Any] | None = field(default=None, repr=False)
     config_kwargs: Mapping[str, Any] | None = field(default=None, repr=False)
     profile: str | None = None
@@ -77,8 +78,14 @@ class ClientOptions:
             raise ValueError(
                 f"{given}= was given without {missing}=: give both, or neither and let boto3 look for them"
             )
-        if "@" in urlsplit(self.endpoint_url or "").netloc:
-            raise ValueError("endpoint_url= holds a user name, and is shown in errors: give key= and secret= instead")
+        if self.token is not None and self.key is None:
+            raise ValueError("token= was given without key= and secret=, to which it belongs")
+        if not isinstance(self.pool_size, int) or self.pool_size < 1:
+            raise ValueError(
+                f"config_kwargs={{'max_pool_connections': …}} is 1 or more connections, got {self.pool_size!r}"
+            )
+        if self.endpoint_url is not None:
+            _refuse_user(self.endpoint_url, "endpoint_url=")
         if self.connection is not None:
             self._refuse_beside_connection()
 
@@ -88,16 +95,28 @@ class ClientOptions:
                 f"connection= needs the attributes session, region_name, config and s3_endpoint_url, "
                 f"got {type(self.connection).__name__!r}"
             )
-        names = ("key", "secret", "token", "anon", "endpoint_url", "client_kwargs", "profile", "region_name")
-        beside = [name for name in names if getattr(self, name)]
+        names = ("key", "secret", "token", "anon", "endpoint_url", "use_ssl", "client_kwargs", "profile", "region_name")
+        beside = [name for name in names if getattr(self, name) is not None]
         if beside:
             raise ValueError(f"connection= says how to connect already; leave out {', '.join(f'{n}=' for n in beside)}")
 
+    @property
+    def pool_size(self) -> int:
+        """Most connections of a client's pool, unless the transport is told another number of requests."""
+        size: int = (self.config_kwargs or {}).get("max_pool_connections", DEFAULT_MAX_CONCURRENCY)
+        return size
+
     def build(self, *, max_connections: int, signature_version: str | None = None) -> S3ClientLike:
-        """Make a client with a pool of ``max_connections``. Reads files, and may take a tenth of a second."""
+        """Make a client with a pool of ``max_connections``. Reads files, and may take a tenth of a second.
+
+        Raises:
+            ValueError: the endpoint, wherever it was found, holds a user name.
+            BotoCoreError: what boto3 found elsewhere (profile, environment) is not what it needs.
+        """
         session = self._session()
         arguments, config = self._arguments(max_connections, signature_version)
         client: S3ClientLike = session.client("s3", **arguments, config=config)
+        _refuse_user(client.meta.endpoint_url, "S3's endpoint (client_kwargs=, connection= or environment)")
         if not _is_aws(client.meta.endpoint_url) and not _says_checksums(config):
             # Since 1.36 botocore sends and expects checksums that other servers do not know (boto/boto3#4398).
             when_required = Config(
@@ -105,6 +124,7 @@ class ClientOptions:
             )
             client.close()
             client = session.client("s3", **arguments, config=when_required.merge(config))
+        stop_when_abandoned(client)
         return client
 
     def _session(self) -> Any:
@@ -137,10 +157,13 @@ class ClientOptions:
             }
             given: Any = self.connection.config
         else:
-            arguments = {"use_ssl": self.use_ssl, **(self.client_kwargs or {})}
+            arguments = {} if self.use_ssl is None else {"use_ssl": self.use_ssl}
+            arguments |= self.client_kwargs or {}
             given = arguments.pop("config", None)
             if self.endpoint_url is not None:
                 arguments["endpoint_url"] = self.endpoint_url
+            if self.region_name is not None:
+                arguments["region_name"] = self.region_name
             if self.anon or self.key is not None:  # those of the session, or none, and not these
                 for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
                     arguments.pop(name, None)
@@ -153,6 +176,11 @@ class ClientOptions:
         if self.anon:
             said["signature_version"] = UNSIGNED
         return arguments, config.merge(Config(**said))
+
+
+def _refuse_user(endpoint_url: str, name: str) -> None:
+    if "@" in urlsplit(endpoint_url).netloc:
+        raise ValueError(f"{name} holds a user name, and is shown in errors: give key= and secret= instead")
 
 
 def _is_aws(endpoint_url: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from pyathena.transport.errors import (
     S3AlreadyExistsError,
@@ -85,7 +86,8 @@ _BY_EXCEPTION: Final[tuple[tuple[tuple[type[BaseException], ...], type[S3Error]]
     ((boto.ReadTimeoutError, boto.ConnectTimeoutError), S3TimeoutError),
     (_CREDENTIALS, S3PermissionError),
     ((boto.FlexibleChecksumError, boto.ChecksumError), S3ChecksumError),
-    ((boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError), S3ConnectionError),
+    # In mid-body botocore lets through most of what urllib3 raises.
+    ((boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError, HTTPError), S3ConnectionError),
     ((ResponseParserError,), S3ServerError),
     ((boto.BotoCoreError,), S3Error),
     ((OSError,), S3ConnectionError),
@@ -111,7 +113,7 @@ def translated(
         operation: S3's name of the operation.
         bucket: what it is about.
         key: what it is about.
-        must_not_exist: the request carried ``If-None-Match: *``, so that a failed precondition means "exists".
+        must_not_exist: the only condition of the request was ``If-None-Match: *``, so that its failing means "exists".
     """
     try:
         yield
@@ -121,7 +123,7 @@ def translated(
         raise _from_answer(error, operation, bucket, key, must_not_exist=must_not_exist) from error
     except boto.ParamValidationError as error:
         raise _from_validation(error, operation, bucket, key) from error
-    except (boto.BotoCoreError, ResponseParserError, OSError) as error:
+    except (boto.BotoCoreError, ResponseParserError, HTTPError, OSError) as error:
         kind = next(kind for types, kind in _BY_EXCEPTION if isinstance(error, types))
         # A certificate that does not verify will not do so the next time.
         retryable = False if isinstance(error, boto.SSLError) else None

@@ -10,19 +10,19 @@ import io
 import itertools
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from typing_extensions import Buffer, override
 
+from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import S3ClientLike
 from pyathena.transport._boto3_errors import translated
 from pyathena.transport.checks import (
     check_begin_options,
     check_between,
+    check_body,
     check_buffer,
     check_delete_keys,
     check_part_range,
@@ -35,6 +35,7 @@ from pyathena.transport.errors import (
     S3InvalidRangeError,
     S3InvalidRequestError,
     S3ServerError,
+    S3TimeoutError,
 )
 from pyathena.transport.protocol import PresignedOperation
 from pyathena.transport.values import (
@@ -69,7 +70,7 @@ from pyathena.transport.values import (
     VersionPage,
 )
 
-__all__ = ["Abandoned", "Abandonment", "Boto3Requests"]
+__all__ = ["Boto3Requests"]
 
 _CHUNK: Final = 256 * 2**10
 """Bytes of a body that are taken at a time: what is lost when a connection breaks, and how often a read looks up."""
@@ -87,6 +88,9 @@ _NO_REQUEST_PAYER: Final = frozenset(
     }
 )
 
+_MAY_HAVE_TO_CREATE: Final = frozenset({"put_object", "copy_object", "complete_multipart_upload"})
+"""What writes an object, and with ``IfNoneMatch="*"`` only where there is none."""
+
 _CONTENT_FIELDS: Final = {
     "content_type": "ContentType",
     "content_encoding": "ContentEncoding",
@@ -96,7 +100,6 @@ _CONTENT_FIELDS: Final = {
 }
 _CREATE_FIELDS: Final = {
     **_CONTENT_FIELDS,
-    "metadata": "Metadata",
     "acl": "ACL",
     "storage_class": "StorageClass",
     "server_side_encryption": "ServerSideEncryption",
@@ -121,51 +124,19 @@ _CONDITIONS: Final = {
 _CHECKSUMS: Final = {name: f"Checksum{name.upper()}" for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")}
 
 
-class Abandoned(BaseException):
-    """The caller was cancelled and waits no more. Not an `Exception`, so that botocore lets it through unretried."""
-
-
-class Abandonment:
-    """Tells the thread that works for a call that its caller was cancelled, and wakes it.
-
-    Bytes reach the caller's buffer only inside `holding`, under the lock that `abandon` takes: once `abandon` has
-    returned, nothing is written there.
-    """
-
-    __slots__ = ("_abandoned", "_lock", "wake")
-
-    def __init__(self) -> None:
-        self._abandoned = False
-        self._lock = threading.Lock()
-        self.wake: Callable[[], object] | None = None
-        """Ends a read that waits for the network, if there is a way to."""
-
-    def abandon(self) -> None:
-        with self._lock:
-            self._abandoned = True
-        if self.wake is not None:
-            self.wake()
-
-    def check(self) -> None:
-        if self._abandoned:
-            raise Abandoned
-
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        with self._lock:
-            self.check()
-            yield
-
-
 class _Body(io.RawIOBase):
     """The bytes of a request as the file that botocore wants, without copying them.
 
     botocore refuses a `memoryview`. A file has a second merit: it goes out in blocks, each with its own time limit,
-    where one `bytes` must go out as a whole within a single one. And a cancelled request stops at the next block.
+    where one `bytes` must go out as a whole within a single one. And a cancelled request stops at the next block; once
+    all of it is out, the answer tells what came of it.
     """
 
     def __init__(self, data: Buffer, abandonment: Abandonment) -> None:
-        self._view = memoryview(data).cast("B")
+        view = memoryview(data)
+        # Casting takes every format and shape but those without bytes. (A PickleBuffer would take these too, and then
+        # the interpreter crashes when the garbage collector finds it in a cycle.)
+        self._view = view.cast("B") if view.nbytes else memoryview(b"")
         self._position = 0
         self._abandonment = abandonment
 
@@ -189,9 +160,10 @@ class _Body(io.RawIOBase):
 
     @override
     def read(self, size: int | None = -1) -> Any:  # a memoryview: http.client sends it, hashlib takes it
-        self._abandonment.check()
         stop = self._view.nbytes if size is None or size < 0 else self._position + size
         block = self._view[self._position : stop]
+        if block:
+            self._abandonment.check()
         self._position += block.nbytes
         return block
 
@@ -205,11 +177,23 @@ class _Answer(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         operation, bucket, key = self._about
-        raise S3ServerError(f"The answer lacks {name}", operation=operation, bucket=bucket, key=key)
+        # A server that leaves it out will do so again, and what it was asked to do it may have done.
+        raise S3ServerError(f"The answer lacks {name}", operation=operation, bucket=bucket, key=key, retryable=False)
 
     def section(self, name: str) -> _Answer:
         """Return a part of it that is an answer of its own."""
         return _Answer(self[name], *self._about)
+
+    def sections(self, name: str) -> list[_Answer]:
+        """Return the entries of a list in it; S3 leaves out a list that is empty."""
+        return [_Answer(entry, *self._about) for entry in self.get(name, ())]
+
+    def next_page(self, name: str) -> str | None:
+        """Return what it calls ``name``, by which the next page is asked for; None on the last page."""
+        if not self.get("IsTruncated"):
+            return None
+        token: str = self.get(name) or self.__missing__(name)
+        return token
 
     @property
     def etag(self) -> str:
@@ -218,9 +202,17 @@ class _Answer(dict[str, Any]):
 
 
 class Boto3Requests:
-    """Requests over one client. Arguments are those of the protocol's methods of the same names."""
+    """Requests over one client. Arguments are those of the protocol's methods of the same names.
 
-    def __init__(self, client: S3ClientLike, signer: Callable[[], S3ClientLike], *, requester_pays: bool) -> None:
+    Args:
+        client: tells the client, and may make it: what goes wrong then is an error of the request.
+        signer: tells the client that signs URLs.
+        requester_pays: for every request.
+    """
+
+    def __init__(
+        self, client: Callable[[], S3ClientLike], signer: Callable[[], S3ClientLike], *, requester_pays: bool
+    ) -> None:
         self._client = client
         self._signer = signer
         self._requester_pays = requester_pays
@@ -257,6 +249,7 @@ class Boto3Requests:
 
     def put_object(self, ref: ObjectRef, body: Buffer, options: PutOptions, abandonment: Abandonment) -> PutResult:
         check_target(ref)
+        check_body(body)
         answer = self._call(
             "put_object",
             ref.bucket,
@@ -291,7 +284,9 @@ class Boto3Requests:
         check_target(ref)
         check_begin_options(options)
         params = _creation(options)
-        if self._client.meta.config.request_checksum_calculation != "when_required":
+        with translated("CreateMultipartUpload", ref.bucket, ref.key):
+            checksums = self._client().meta.config.request_checksum_calculation
+        if checksums != "when_required":
             # botocore will send a checksum with each part; S3 wants to be told of it here.
             params["ChecksumAlgorithm"] = "CRC32"
         answer = self._call("create_multipart_upload", ref.bucket, ref.key, options, **params)
@@ -301,6 +296,7 @@ class Boto3Requests:
         self, upload: MultipartUpload, part_number: int, body: Buffer, options: PutOptions, abandonment: Abandonment
     ) -> CompletedPart:
         check_between("part_number", part_number, 1, MAX_PARTS)
+        check_body(body)
         answer = self._call(
             "upload_part",
             upload.bucket,
@@ -390,11 +386,11 @@ class Boto3Requests:
             options,
             Prefix=prefix,
             MaxUploads=max_uploads,
-            **_markers(token, "KeyMarker", "UploadIdMarker"),
+            **_markers(token, "KeyMarker", "UploadIdMarker", operation="ListMultipartUploads", bucket=bucket),
         )
         uploads = tuple(
             MultipartUpload(bucket, upload["Key"], upload["UploadId"], upload.get("Initiated"))
-            for upload in answer.get("Uploads", ())
+            for upload in answer.sections("Uploads")
         )
         return UploadPage(uploads, _next_markers(answer, "NextKeyMarker", "NextUploadIdMarker"))
 
@@ -404,23 +400,27 @@ class Boto3Requests:
         check_delete_keys(keys)
         named = [{"Key": k.key, **({} if k.version_id is None else {"VersionId": k.version_id})} for k in keys]
         answer = self._call("delete_objects", bucket, None, options, Delete={"Objects": named, "Quiet": False})
-        deleted: dict[ObjectKey, DeletedObject] = {}
-        for entry in answer.get("Deleted", ()):
-            # Deleting a key with null as its version is answered with or without the word, by server.
-            key = ObjectKey(entry["Key"], entry.get("VersionId"))
-            deleted[key] = DeletedObject(
-                key.key, key.version_id, entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
-            )
-        errors = {
-            ObjectKey(entry.get("Key", ""), entry.get("VersionId") or None): DeleteError(
-                entry.get("Key", ""), entry.get("VersionId") or None, entry.get("Code", ""), entry.get("Message", "")
-            )
-            for entry in answer.get("Errors", ())
+        told: dict[tuple[str | None, str | None], tuple[str, Mapping[str, Any]]] = {
+            (entry.get("Key"), entry.get("VersionId") or None): (kind, entry)
+            for kind in ("Deleted", "Errors")  # of a key in both, the error counts
+            for entry in answer.sections(kind)
         }
+        # The version that is called null is answered with or without that word, by server.
+        loosely = {(key, _not_null(version_id)): found for (key, version_id), found in told.items()}
+        deleted: list[DeletedObject] = []
+        errors: list[DeleteError] = []
         for key in keys:
-            if key not in deleted and key not in errors:
-                errors[key] = DeleteError(key.key, key.version_id, "NoAnswer", "S3's answer does not name this key")
-        return DeleteResult(tuple(found for key, found in deleted.items() if key not in errors), tuple(errors.values()))
+            kind, entry = (
+                told.get((key.key, key.version_id))
+                or loosely.get((key.key, _not_null(key.version_id)))
+                or ("Errors", {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
+            )
+            if kind == "Deleted":
+                marker, marker_id = entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
+                deleted.append(DeletedObject(key.key, key.version_id, marker, marker_id))
+            else:
+                errors.append(DeleteError(key.key, key.version_id, entry.get("Code", ""), entry.get("Message", "")))
+        return DeleteResult(tuple(deleted), tuple(errors))
 
     # --- listing ---------------------------------------------------------------------------------
 
@@ -435,6 +435,7 @@ class Boto3Requests:
         options: RequestOptions,
     ) -> ListPage:
         check_between("max_keys", max_keys, 1, MAX_PAGE_SIZE)
+        begins_behind = start_after if token is None else ""
         answer = self._call(
             "list_objects_v2",
             bucket,
@@ -442,25 +443,21 @@ class Boto3Requests:
             options,
             Prefix=prefix,
             MaxKeys=max_keys,
-            **_present(
-                Delimiter=delimiter or None,
-                StartAfter=start_after or None if token is None else None,
-                ContinuationToken=token,
-            ),
+            **_present(Delimiter=delimiter or None, StartAfter=begins_behind or None, ContinuationToken=token),
         )
         return ListPage(
             tuple(
                 ObjectSummary(
                     entry["Key"],
                     entry["Size"],
-                    _quoted(entry["ETag"]),
+                    entry.etag,
                     entry["LastModified"],
                     entry.get("StorageClass"),
                 )
-                for entry in answer.get("Contents", ())
+                for entry in answer.sections("Contents")
             ),
-            tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ())),
-            answer.get("NextContinuationToken") if answer.get("IsTruncated") else None,
+            tuple(entry["Prefix"] for entry in answer.sections("CommonPrefixes")),
+            answer.next_page("NextContinuationToken"),
         )
 
     def list_object_versions(
@@ -475,10 +472,10 @@ class Boto3Requests:
             Prefix=prefix,
             MaxKeys=max_keys,
             **_present(Delimiter=delimiter or None),
-            **_markers(token, "KeyMarker", "VersionIdMarker"),
+            **_markers(token, "KeyMarker", "VersionIdMarker", operation="ListObjectVersions", bucket=bucket),
         )
-        entries = [(entry, False) for entry in answer.get("Versions", ())]
-        entries += [(entry, True) for entry in answer.get("DeleteMarkers", ())]
+        entries = [(entry, False) for entry in answer.sections("Versions")]
+        entries += [(entry, True) for entry in answer.sections("DeleteMarkers")]
         versions = [
             ObjectVersion(
                 entry["Key"],
@@ -486,7 +483,7 @@ class Boto3Requests:
                 entry["IsLatest"],
                 entry["LastModified"],
                 entry.get("Size", 0),
-                "" if is_marker else _quoted(entry["ETag"]),
+                "" if is_marker else entry.etag,
                 is_marker,
                 entry.get("StorageClass"),
             )
@@ -497,7 +494,7 @@ class Boto3Requests:
         versions.sort(key=lambda v: (v.key.encode(), not v.is_latest))
         return VersionPage(
             tuple(versions),
-            tuple(entry["Prefix"] for entry in answer.get("CommonPrefixes", ())),
+            tuple(entry["Prefix"] for entry in answer.sections("CommonPrefixes")),
             _next_markers(answer, "NextKeyMarker", "NextVersionIdMarker"),
         )
 
@@ -508,7 +505,7 @@ class Boto3Requests:
         )
         buckets = tuple(
             BucketInfo(entry["Name"], entry.get("BucketRegion"), entry.get("CreationDate"))
-            for entry in answer.get("Buckets", ())
+            for entry in answer.sections("Buckets")
         )
         return BucketPage(buckets, answer.get("ContinuationToken"))
 
@@ -516,7 +513,8 @@ class Boto3Requests:
 
     def get_object_tagging(self, ref: ObjectRef, options: RequestOptions) -> Mapping[str, str]:
         answer = self._call("get_object_tagging", ref.bucket, ref.key, options, **_version(ref))
-        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+        answer["TagSet"]  # there also where it is empty
+        return {tag["Key"]: tag["Value"] for tag in answer.sections("TagSet")}
 
     def put_object_tagging(self, ref: ObjectRef, tags: Mapping[str, str], options: RequestOptions) -> None:
         check_tags(tags)
@@ -542,7 +540,8 @@ class Boto3Requests:
 
     def create_bucket(self, bucket: str, region: str | None, acl: str | None, options: RequestOptions) -> None:
         params = _present(ACL=acl)
-        where = region or self._client.meta.region_name
+        with translated("CreateBucket", bucket):
+            where = region or self._client().meta.region_name
         # us-east-1 is what no constraint means, and as a constraint it is refused.
         if where and where not in ("us-east-1", "aws-global"):
             params["CreateBucketConfiguration"] = {"LocationConstraint": where}
@@ -582,8 +581,8 @@ class Boto3Requests:
             params["Key"] = key
         # What the caller names by S3's name wins over what we would send.
         params.update(self._common(method, options))
-        with translated(operation, bucket, key, must_not_exist=getattr(options, "if_none_match", None) == "*"):
-            answer = getattr(self._client, method)(**params)
+        with translated(operation, bucket, key, must_not_exist=_must_not_exist(method, params)):
+            answer = getattr(self._client(), method)(**params)
         return _Answer(answer, operation, bucket, key)
 
     def _common(self, method: str, options: RequestOptions) -> dict[str, object]:
@@ -619,19 +618,30 @@ def _read_range(
         target = owned.getbuffer()
     else:
         target = into[:size]
-    abandonment.wake = getattr(getattr(body, "_raw_stream", None), "shutdown", None)
     received = -skip
+
+    def receive(stop: int) -> None:
+        nonlocal received
+        while received < stop:
+            chunk = body.read(min((stop if received >= 0 else 0) - received, _CHUNK))
+            if not chunk:
+                raise S3ConnectionError("The body ended early", operation="GetObject")
+            with abandonment.holding():
+                if received >= 0:
+                    target[received : received + len(chunk)] = chunk
+            received += len(chunk)
+
+    to_the_end = skip + size == length
+    shutdown = getattr(getattr(body, "_raw_stream", None), "shutdown", None)
     try:
         with translated("GetObject", ref.bucket, ref.key):
-            while received < size:
-                chunk = body.read(min(size - received, _CHUNK)) if received >= 0 else body.read(min(-received, _CHUNK))
-                if not chunk:
-                    raise S3ConnectionError("The body ended early", operation="GetObject")
-                with abandonment.holding():
-                    if received >= 0:
-                        target[received : received + len(chunk)] = chunk
-                received += len(chunk)
-    except S3ConnectionError as error:
+            # With its last byte a body hands the connection back, and to shut it down then would hit another request.
+            with abandonment.woken_by(shutdown):
+                receive(size - 1 if to_the_end else size)
+            receive(size)
+            if to_the_end:
+                body.read(1)  # botocore compares the checksum when it finds the end, and only then
+    except (S3ConnectionError, S3TimeoutError) as error:
         abandonment.check()
         raise S3IncompleteReadError(
             f"The body broke off after {max(received, 0)} of {size} bytes: {error.strerror}",
@@ -643,9 +653,7 @@ def _read_range(
             bucket=ref.bucket,
             key=ref.key,
         ) from error.__cause__
-    finally:
-        abandonment.wake = None
-    if skip + size < length:
+    if not to_the_end:
         body.close()
     data: bytes | memoryview = target
     if owned is not None:
@@ -658,7 +666,7 @@ def _read_range(
 def _place(ref: ObjectRef, byte_range: ByteRange, answer: _Answer, length: int, *, part: bool) -> tuple[int, int, int]:
     """Tell where the body stands: its first byte that was asked for, the object's size, and how many to skip."""
     told = answer.get("ContentRange")
-    if told is None:
+    if told is None and answer.get("ResponseMetadata", {}).get("HTTPStatusCode") != 206:
         if length <= byte_range.start and not part:
             raise S3InvalidRangeError(
                 f"The range begins at byte {byte_range.start} of {length}",
@@ -670,7 +678,7 @@ def _place(ref: ObjectRef, byte_range: ByteRange, answer: _Answer, length: int, 
                 key=ref.key,
             )
         return byte_range.start, length, byte_range.start
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", told)
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", told or "")
     if match is not None:
         first, last, object_size = map(int, match.groups())
         if last - first + 1 == length and (first == byte_range.start or part):
@@ -680,6 +688,7 @@ def _place(ref: ObjectRef, byte_range: ByteRange, answer: _Answer, length: int, 
         operation="GetObject",
         bucket=ref.bucket,
         key=ref.key,
+        retryable=False,
     )
 
 
@@ -692,7 +701,13 @@ def _present(**params: object) -> dict[str, Any]:
 
 
 def _named(options: object, names: Mapping[str, str]) -> dict[str, Any]:
-    return {theirs: value for ours, theirs in names.items() if (value := getattr(options, ours, None))}
+    return _present(**{theirs: getattr(options, ours, None) for ours, theirs in names.items()})
+
+
+def _must_not_exist(method: str, params: Mapping[str, Any]) -> bool:
+    """Whether a failed precondition can only mean that there is an object already."""
+    about_the_source = any(name.startswith("CopySourceIf") for name in params)
+    return method in _MAY_HAVE_TO_CREATE and params.get("IfNoneMatch") == "*" and not about_the_source
 
 
 def _version(ref: ObjectRef) -> dict[str, str]:
@@ -706,8 +721,12 @@ def _conditions(options: GetOptions | PutOptions) -> dict[str, Any]:
 
 
 def _creation(options: PutOptions) -> dict[str, Any]:
-    tags = {"Tagging": urlencode(options.tags)} if options.tags else {}
-    return _named(options, _CREATE_FIELDS) | _customer_key(options.customer_key) | tags
+    mappings: dict[str, Any] = {}
+    if options.metadata:
+        mappings["Metadata"] = dict(options.metadata)  # botocore wants no other mapping
+    if options.tags:
+        mappings["Tagging"] = urlencode(options.tags)
+    return _named(options, _CREATE_FIELDS) | _customer_key(options.customer_key) | mappings
 
 
 def _source_conditions(options: CopyOptions) -> dict[str, Any]:
@@ -742,6 +761,10 @@ def _quoted(etag: str) -> str:
     return etag if etag.endswith('"') else f'"{etag}"'
 
 
+def _not_null(version_id: str | None) -> str | None:
+    return None if version_id in ("", "null") else version_id
+
+
 def _access_control(answer: Mapping[str, Any]) -> AccessControl:
     grants = []
     for grant in answer.get("Grants", ()):
@@ -754,18 +777,23 @@ def _access_control(answer: Mapping[str, Any]) -> AccessControl:
 # Listings of versions and uploads go on after two markers; a token of ours is both.
 
 
-def _markers(token: str | None, key_marker: str, id_marker: str) -> dict[str, str]:
+def _markers(token: str | None, key_marker: str, id_marker: str, *, operation: str, bucket: str) -> dict[str, str]:
     if token is None:
         return {}
     try:
-        key, identity = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError as error:
-        raise ValueError(f"{token!r} is no token of a page before") from error
-    return {key_marker: key, **({id_marker: identity} if identity else {})}
+        match json.loads(base64.urlsafe_b64decode(token)):
+            case [str(key), str(identity)]:
+                return {key_marker: key, **({id_marker: identity} if identity else {})}
+    except ValueError:
+        pass
+    raise S3InvalidRequestError(
+        f"{token!r} is no token of a page before", code="InvalidArgument", operation=operation, bucket=bucket
+    )
 
 
-def _next_markers(answer: Mapping[str, Any], key_marker: str, id_marker: str) -> str | None:
-    if not answer.get("IsTruncated"):
+def _next_markers(answer: _Answer, key_marker: str, id_marker: str) -> str | None:
+    key = answer.next_page(key_marker)
+    if key is None:
         return None
-    markers = json.dumps([answer.get(key_marker, ""), answer.get(id_marker, "")])
+    markers = json.dumps([key, answer.get(id_marker) or ""])
     return base64.urlsafe_b64encode(markers.encode()).decode()

@@ -14,15 +14,17 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from typing_extensions import Buffer, Unpack, override
 
-from pyathena.transport._boto3_client import DEFAULT_MAX_CONCURRENCY, ClientOptions, S3ClientLike
-from pyathena.transport._boto3_requests import Abandonment, Boto3Requests
-from pyathena.transport.errors import S3ClosedError
+from pyathena.transport._boto3_cancellation import Abandonment
+from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
+from pyathena.transport._boto3_requests import Boto3Requests
+from pyathena.transport.errors import S3ClosedError, S3Error
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
 from pyathena.transport.values import (
     AccessControl,
@@ -59,15 +61,20 @@ _COPY = CopyOptions()
 
 
 class _ProcessState:
-    """What a transport holds in one process: a client, a pool of threads. A forked child makes its own."""
+    """What a transport holds in one process: clients, a pool of threads. A forked child makes its own."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.requests: Boto3Requests | None = None
-        self.clients: list[S3ClientLike] = []
+        """Guards the three below. An event loop takes it too, so it is held for moments only."""
+        self.ended = threading.Condition(self.lock)
+        """Told whenever a request has ended."""
         self.executor: ThreadPoolExecutor | None = None
         self.running: set[Future[Any]] = set()
         self.in_flight = 0
+        self.building = threading.Lock()
+        """Guards the clients. Making one takes long: an event loop must not take it."""
+        self.client: S3ClientLike | None = None
+        self.signer: S3ClientLike | None = None
 
 
 class _Boto3Transport(S3Transport):
@@ -87,7 +94,8 @@ class _Boto3Transport(S3Transport):
         Args:
             connection: a connection to Athena (or any `ConnectionLike`), whose session, region, configuration and S3
                 endpoint are used. Leave out the options that say the same.
-            client: a boto3 client for S3 that is used as it is, its retries and pool included, and is not closed.
+            client: a boto3 client for S3 that is used as it is, its retries, its pool and the version of its signatures
+                (presigned URLs too) included, and is not closed. A cancelled request of its goes on being retried.
             max_concurrency: most requests in flight, 1 or more; also the size of the connection pool. 64 if None.
             requester_pays: send ``RequestPayer`` with every request that knows it.
             **options: see `ConnectOptions`.
@@ -101,7 +109,7 @@ class _Boto3Transport(S3Transport):
         unknown = options.keys() - ConnectOptions.__annotations__.keys()
         if unknown:
             raise TypeError(f"{type(self).__name__} got unknown options: {', '.join(sorted(unknown))}")
-        said = [name for name, value in options.items() if value]
+        said = [name for name, value in options.items() if value is not None]
         if client is not None and (said or connection is not None):
             raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
         self._options = ClientOptions(connection=connection, **options)
@@ -121,15 +129,13 @@ class _Boto3Transport(S3Transport):
     def _choose_concurrency(self, asked: int | None) -> int:
         if self._client is None:
             # A pool that is smaller than the number of threads would open and throw away connections.
-            return asked or int(
-                (self._options.config_kwargs or {}).get("max_pool_connections", DEFAULT_MAX_CONCURRENCY)
-            )
+            return asked or self._options.pool_size
         pool: int = self._client.meta.config.max_pool_connections
         if asked is not None and asked > pool:
             warnings.warn(
                 f"max_concurrency={asked}, but the client's pool has {pool} connections: "
                 f"make the client with Config(max_pool_connections={asked})",
-                stacklevel=4,
+                stacklevel=3,
             )
         return asked or pool
 
@@ -169,47 +175,50 @@ class _Boto3Transport(S3Transport):
         return state
 
     def _requests(self, state: _ProcessState) -> Boto3Requests:
-        if state.requests is None:
-            with state.lock:
-                if state.requests is None:
-                    state.requests = self._build(state)
-        return state.requests
+        return Boto3Requests(
+            partial(self._connected, state), partial(self._signer, state), requester_pays=self._requester_pays
+        )
 
-    def _build(self, state: _ProcessState) -> Boto3Requests:
+    def _connected(self, state: _ProcessState) -> S3ClientLike:
         if self._client is not None:
-            client = self._client
-            return Boto3Requests(client, lambda: client, requester_pays=self._requester_pays)
-        owned = self._options.build(max_connections=self._max_concurrency)
-        state.clients.append(owned)
-        return Boto3Requests(owned, partial(self._signer, state, owned), requester_pays=self._requester_pays)
+            return self._client
+        if state.client is None:
+            with state.building:
+                if state.client is None:
+                    state.client = self._options.build(max_connections=self._max_concurrency)
+        return state.client
 
-    def _signer(self, state: _ProcessState, client: S3ClientLike) -> S3ClientLike:
+    def _signer(self, state: _ProcessState) -> S3ClientLike:
         """A client that presigns with SigV4: botocore's default for presigned URLs is SigV2, which S3 phases out."""
-        if self._options.anon:
-            return client
-        with state.lock:
-            if len(state.clients) == 1:
-                state.clients.append(self._options.build(max_connections=1, signature_version="s3v4"))
-            return state.clients[-1]
+        if self._client is not None or self._options.anon:
+            return self._connected(state)
+        with state.building:
+            if state.signer is None:
+                state.signer = self._options.build(max_connections=1, signature_version="s3v4")
+            return state.signer
 
     def _run(
         self,
         state: _ProcessState,
         function: Callable[[Boto3Requests, Abandonment], T],
         abandonment: Abandonment,
+        *,
+        under_way: bool = False,
     ) -> T:
+        """Run a request here and now, unless the transport was closed before it was ``under_way``."""
         abandonment.check()
-        if self._closed:
-            raise self._closed_error()
-        requests = self._requests(state)
         with state.lock:
+            if self._closed and not under_way:
+                raise self._closed_error()
             state.in_flight += 1
             self._peak_in_flight = max(self._peak_in_flight, state.in_flight)
         try:
-            return function(requests, abandonment)
+            with abandonment.current():
+                return function(self._requests(state), abandonment)
         finally:
             with state.lock:
                 state.in_flight -= 1
+                state.ended.notify_all()
 
     def _closed_error(self) -> S3ClosedError:
         return S3ClosedError(f"{self!r} was closed; make a new one")
@@ -217,15 +226,23 @@ class _Boto3Transport(S3Transport):
     @abstractmethod
     async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T: ...
 
+    @abstractmethod
+    async def _all_ended(self, state: _ProcessState) -> None:
+        """Wait until the requests under way have ended; there will be no more."""
+
     @override
     async def aclose(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._release(self._by_process.pop(os.getpid(), _ProcessState()))
-
-    def _release(self, state: _ProcessState) -> None:
-        for client in state.clients:
-            client.close()
+        self._closed = True
+        state = self._by_process.get(os.getpid())
+        if state is None:
+            return
+        await self._all_ended(state)
+        if state.executor is not None:
+            state.executor.shutdown(wait=False)
+        for client in (state.client, state.signer):
+            if client is not None:
+                client.close()
+        self._by_process.pop(os.getpid(), None)
 
     # --- the operations --------------------------------------------------------------------------
 
@@ -415,24 +432,35 @@ class _Boto3Transport(S3Transport):
 class BlockingBoto3Transport(_Boto3Transport):
     """boto3 in the calling thread: its coroutines never suspend, so that no event loop is needed to run them.
 
-    This is what `S3FileSystem` uses. On an event loop it would block the loop.
+    This is what `S3FileSystem` uses. On an event loop it would block the loop. `aclose` blocks until the requests of
+    other threads have ended.
+
+    Beyond the contract, the clients that it makes retry as those of `ThreadedBoto3Transport` do.
     """
 
     @override
     async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T:
+        if self._closed:
+            raise self._closed_error()
         return self._run(self._state(), function, Abandonment())
+
+    @override
+    async def _all_ended(self, state: _ProcessState) -> None:
+        with state.lock:
+            state.ended.wait_for(lambda: state.in_flight == 0)
 
 
 class ThreadedBoto3Transport(_Boto3Transport):
     """boto3 in threads that the transport owns: as many as connections in the pool, and as requests in flight.
 
     The threads are made when they are needed, and again in a forked child. Context variables of the caller reach them.
-    Signing, and refreshing credentials, happens there too, when a request's turn has come. A thread is free again when
-    its request has really ended, also if the caller was cancelled: a read that waits for the body is woken, one that
-    waits for the answer may take until ``read_timeout``.
+    Making the client, signing, and refreshing credentials happen there too, when a request's turn has come.
+
+    A thread is free again when its request has really ended, also if the caller was cancelled. A read that waits for
+    the body is woken; what waits for a connection or an answer takes until ``connect_timeout`` or ``read_timeout``.
 
     Beyond the contract, the clients that it makes retry what failed for the moment, as boto3's standard mode does: five
-    attempts. ``config_kwargs={"retries": …}`` says otherwise.
+    attempts, and none for a caller that was cancelled. ``config_kwargs={"retries": …}`` says otherwise.
     """
 
     @override
@@ -445,53 +473,64 @@ class ThreadedBoto3Transport(_Boto3Transport):
             raise TypeError(
                 "ThreadedBoto3Transport needs an event loop: use AioS3FileSystem, or BlockingBoto3Transport"
             ) from None
-        state = self._state()
         abandonment = Abandonment()
-        run = partial(contextvars.copy_context().run, self._run, state, function, abandonment)
-        try:
-            pending = self._executor(state).submit(run)
-        except RuntimeError as error:  # closed by another thread in between
-            raise self._closed_error() from error
-        state.running.add(pending)
-        pending.add_done_callback(state.running.discard)
+        pending = self._submit(self._state(), function, abandonment)
         answer = asyncio.wrap_future(pending, loop=loop)
+        answer.add_done_callback(_seen)
         try:
             return await (asyncio.shield(answer) if write else answer)
-        except asyncio.CancelledError:
+        except BaseException as interruption:
             started = not pending.cancel()
             abandonment.abandon()
-            if write and started:
+            if write and started and isinstance(interruption, asyncio.CancelledError):
                 await _outcome(answer)
+            else:  # the coroutine may have been thrown away, even with its event loop
+                with suppress(RuntimeError):
+                    answer.cancel()
             raise
 
-    def _executor(self, state: _ProcessState) -> ThreadPoolExecutor:
+    def _submit(
+        self, state: _ProcessState, function: Callable[[Boto3Requests, Abandonment], T], abandonment: Abandonment
+    ) -> Future[T]:
         with state.lock:
+            if self._closed:
+                raise self._closed_error()
             if state.executor is None:
                 state.executor = ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="pyathena-s3")
-            return state.executor
+            # A thread is free for it, if not yet awake: closing waits for it.
+            under_way = len(state.running) < self._max_concurrency
+            run = partial(self._run, state, function, abandonment, under_way=under_way)
+            try:
+                pending = state.executor.submit(contextvars.copy_context().run, run)
+            except RuntimeError as error:
+                abandonment.abandon()  # it was queued all the same, and a thread that is there may come to it
+                raise S3Error(f"No thread can be started: {error}", retryable=True) from error
+            state.running.add(pending)
+        pending.add_done_callback(partial(self._ended, state))
+        return pending
+
+    def _ended(self, state: _ProcessState, pending: Future[Any]) -> None:
+        with state.lock:
+            state.running.discard(pending)
 
     @override
-    async def aclose(self) -> None:
-        state = self._by_process.get(os.getpid())
-        running = [] if state is None else [asyncio.wrap_future(future) for future in list(state.running)]
-        self._closed = True  # what still waits for a thread will see this and raise
+    async def _all_ended(self, state: _ProcessState) -> None:
+        with state.lock:
+            running = [asyncio.wrap_future(pending) for pending in state.running]
+        for ended in running:
+            ended.add_done_callback(_seen)
         if running:
             await asyncio.wait(running)
-            for ended in running:
-                ended.cancelled() or ended.exception()  # it is its caller's; nobody is to be warned of it here
-        if state is not None:
-            if state.executor is not None:
-                state.executor.shutdown(wait=False)
-            self._release(state)
-            self._by_process.pop(os.getpid(), None)
 
 
 async def _outcome(answer: asyncio.Future[Any]) -> None:
     """Wait until a write has ended, whatever comes in between; the threads' own time limits bound it."""
     while not answer.done():
-        try:
+        with suppress(asyncio.CancelledError):  # the caller raises the first one
             await asyncio.wait([answer])
-        except asyncio.CancelledError:
-            continue  # the caller raises the first one
+
+
+def _seen(answer: asyncio.Future[Any]) -> None:
+    """Take note of an error, so that nobody is warned of it where the caller has gone."""
     if not answer.cancelled():
         answer.exception()

@@ -1,11 +1,13 @@
 """What every transport checks before anything is sent: each check raises a `ValueError` that names the value.
 
-For authors of transports. This module knows the standard library only.
+For authors of transports. This module knows the standard library and ``typing_extensions`` only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
+from typing_extensions import Buffer
 
 from pyathena.transport.values import (
     MAX_DELETE_KEYS,
@@ -20,6 +22,7 @@ from pyathena.transport.values import (
 __all__ = [
     "check_between",
     "check_begin_options",
+    "check_body",
     "check_buffer",
     "check_delete_keys",
     "check_part_range",
@@ -32,6 +35,15 @@ def check_between(name: str, value: int, low: int, high: int) -> None:
     """Check that ``low <= value <= high``."""
     if not low <= value <= high:
         raise ValueError(f"{name} is {low} to {high}, got {value}")
+
+
+def check_body(body: Buffer) -> None:
+    """Check that the bytes to send lie one after the other; of what format their items are says nothing."""
+    view = memoryview(body)
+    if not view.c_contiguous:
+        raise ValueError(
+            f"a body must be contiguous, got a view of shape {view.shape} and strides {view.strides}: use bytes(…)"
+        )
 
 
 def check_buffer(into: memoryview, byte_range: ByteRange) -> None:

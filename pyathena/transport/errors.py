@@ -11,10 +11,11 @@
     ├── S3InvalidRangeError       ValueError            416: the range begins behind the end
     ├── S3InvalidRequestError     ValueError            400: S3 understood and refuses
     ├── S3ThrottledError                                503 SlowDown, 429               retryable
-    ├── S3ServerError                                   5xx, or an answer out of order  retryable
+    ├── S3ServerError                                   5xx                             retryable
+    │                                                   … or an answer out of order
     ├── S3TimeoutError            TimeoutError          no answer in time               retryable
     ├── S3ConnectionError         ConnectionError       no connection, or it broke      retryable
-    │   └── S3IncompleteReadError                       the body broke off              retryable
+    │   └── S3IncompleteReadError                       the body broke off or stalled   retryable
     ├── S3DeleteError                                   some keys of many could not be deleted
     │   └── S3DeleteDeniedError   PermissionError       … and all of them were denied
     ├── S3ChecksumError                                 the bytes are not those sent    retryable
@@ -216,13 +217,14 @@ class S3ThrottledError(S3Error):
 
 
 class S3ServerError(S3Error):
-    """S3 failed (5xx), or answered something that is no answer."""
+    """S3 failed (5xx), or answered something that is no answer; what lacks a part, or is no range asked for, is not
+    retryable."""
 
     default_retryable = True
 
 
 class S3TimeoutError(S3Error, TimeoutError):
-    """No connection or no byte within the time limit."""
+    """No connection, or no byte of an answer, within the time limit; for a body see `S3IncompleteReadError`."""
 
     default_errno = errno.ETIMEDOUT
     default_retryable = True
@@ -236,7 +238,7 @@ class S3ConnectionError(S3Error, ConnectionError):
 
 
 class S3IncompleteReadError(S3ConnectionError):
-    """The body of an answer broke off.
+    """The body of an answer broke off, or stalled for longer than the time limit.
 
     Args:
         start: where in the object the answer began.

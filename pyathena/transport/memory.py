@@ -28,6 +28,7 @@ from typing_extensions import Buffer, override
 from pyathena.transport.checks import (
     check_begin_options,
     check_between,
+    check_body,
     check_buffer,
     check_delete_keys,
     check_part_range,
@@ -848,6 +849,7 @@ class InMemoryTransport(S3Transport):
 
     def _taken(self, operation: str, bucket: str, key: str, body: Buffer) -> _Part:
         """Copy and hash a body. Outside the lock, since that takes long for a long one."""
+        check_body(body)
         if memoryview(body).nbytes > MAX_PART_SIZE:
             raise _Request(operation, bucket, key).refused("EntityTooLarge")
         taken = _bytes(body)

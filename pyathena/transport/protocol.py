@@ -9,19 +9,20 @@ Rules that hold for every method:
 * Whatever goes wrong afterwards is an `S3Error` (see `pyathena.transport.errors`) with ``operation``, ``bucket`` and
   ``key`` set and the foreign exception, if any, as ``__cause__``. No foreign exception leaves a transport. A 200 answer
   that carries an error is an error.
-* After `S3Transport.aclose` every method raises `S3ClosedError`.
+* After `S3Transport.aclose` every method raises `S3ClosedError`; so does a request that still waited for its turn then.
 * An option that the transport cannot honour raises `S3NotSupportedError`; it is never ignored.
 * A transport can be used from several event loops, and from several threads, at the same time.
 * Cancelling a **read** (head, get, list, presign) ends it at once; what it occupies (a thread, a connection) is free
   when the work behind it has ended. Cancelling a **write** ends when its outcome is known, then raises
-  `asyncio.CancelledError`; bytes of a body that S3 has not got in whole are not sent on. `CancelledError` is never
-  swallowed, and never raised for another reason than that the caller was cancelled.
+  `asyncio.CancelledError`; bytes of a body that S3 has not got in whole are not sent on. Neither is attempted again.
+  `CancelledError` is never swallowed, and never raised for another reason than that the caller was cancelled.
 * A transport does not retry what its server refused; `S3Error.retryable` says whether it may be worth it. Safe to
   repeat as they are: every read, UploadPart, UploadPartCopy, AbortMultipartUpload, DeleteObjects, and writes without a
   condition. A conditional write or a CompleteMultipartUpload whose answer was lost may have happened: look first.
 * ``repr`` shows no secret, and differs from object to object.
 
-Buffers that are passed in (``body``, ``into``) belong to the transport until the method has returned or raised.
+Buffers that are passed in (``body``, ``into``) belong to the transport until the method has returned or raised. A
+``body`` may have items of any format and must be contiguous (`ValueError`): its bytes are sent as they lie in memory.
 
 This module knows the standard library and ``typing_extensions`` only.
 """
@@ -116,11 +117,14 @@ class ObjectReader(Protocol):
 
         Returns:
             The bytes and where in the object they stand. The server's Content-Range decides where that is, whatever the
-            status: with it the body is the range, also with a 200; a 200 without it is the whole object, which is cut.
+            status: with it the body is the range, also with a 200; a 200 without it is the whole object, which is cut,
+            and a 206 without it is `S3ServerError`.
 
         Raises:
             S3InvalidRangeError: the range begins at or behind the end; on an empty object every range does.
-            S3IncompleteReadError: the body broke off; ``into[:received]`` is valid, and the rest can be asked for.
+            S3IncompleteReadError: the body broke off or stalled; ``into[:received]`` is valid, and the rest can be
+                asked for.
+            S3ChecksumError: the server told a checksum that was asked for, and it is not that of the body.
             ValueError: ``into`` is read-only or too short.
             S3Error: as `head_object` raises.
 
@@ -152,7 +156,7 @@ class ObjectWriter(Protocol):
 
         Raises:
             S3NotFoundError: no such source, or no such bucket. ``bucket`` and ``key`` of an error are the target's.
-            S3PreconditionError: ``source_if_match`` does not hold.
+            S3PreconditionError: ``source_if_match`` does not hold, or one of it and ``if_none_match``.
             S3InvalidRequestError: the source is larger than 5 GiB, or nothing would change.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -282,8 +286,8 @@ class ObjectDeleter(Protocol):
             options: what every request has.
 
         Returns:
-            What was deleted and what was not, each key of ``keys`` in exactly one of the two. A key that did not exist
-            counts as deleted. Keys that could not be deleted are *not* raised.
+            What was deleted and what was not, each key of ``keys`` in exactly one of the two, with the version that was
+            asked for. A key that did not exist counts as deleted. Keys that could not be deleted are *not* raised.
 
         Raises:
             S3NotFoundError: no such bucket.
@@ -517,7 +521,8 @@ class S3Transport(
     async def aclose(self) -> None:
         """Release threads and connections; idempotent.
 
-        Requests under way end first, later ones raise `S3ClosedError`.
+        Requests under way end first. Those that still wait for their turn (a thread, a connection), and later ones,
+        raise `S3ClosedError`.
         """
         ...
 

@@ -90,13 +90,14 @@ class ConnectOptions(TypedDict, total=False):
     Args:
         key: AWS access key id.
         secret: AWS secret access key.
-        token: AWS session token.
+        token: AWS session token of ``key`` and ``secret``.
         anon: send requests unsigned; the credentials above are then left out.
         endpoint_url: URL of an S3-compatible server. Unless ``config_kwargs`` or the environment say otherwise,
             checksums are then sent and expected only where S3 requires them.
         use_ssl: use https where the endpoint does not say; True if left out. ``client_kwargs`` wins over it.
         client_kwargs: further arguments of ``boto3.session.Session.client``; the other options win over it.
-        config_kwargs: further arguments of ``botocore.config.Config``.
+        config_kwargs: further arguments of ``botocore.config.Config``. ``max_pool_connections`` is ``max_concurrency``
+            where that is not given.
         profile: a profile of the AWS configuration files.
         region_name: AWS region.
         connect_timeout: seconds to connect in, more than 0; 5 if left out.

@@ -4,57 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 from pyathena.transport import InMemoryTransport, ObjectKey, ObjectRef, S3NotFoundError
-from tests.recording import Recording
+from tests.filesystem.faces import Face
 
 MIB = 2**20
-
-
-@dataclass
-class Face:
-    """A filesystem, and a way to call its methods by fsspec's names."""
-
-    fs: Any
-    recording: Recording
-    call: Callable[..., Any]
-
-    def put(self, key: str, data: bytes = b"x") -> None:
-        asyncio.run(self.recording.inner.put_object(ObjectRef("bucket", key), data))
-
-
-def _coroutines(fs: AioS3FileSystem) -> Callable[..., Any]:
-    def call(method: str, *args: Any, **kwargs: Any) -> Any:
-        return asyncio.run(getattr(fs, f"_{method}")(*args, **kwargs))
-
-    return call
-
-
-def _methods(fs: Any) -> Callable[..., Any]:
-    return lambda method, *args, **kwargs: getattr(fs, method)(*args, **kwargs)
-
-
-@pytest.fixture(params=["coroutines", "mirrors", "without a loop"])
-def face(request: pytest.FixtureRequest) -> Iterator[Face]:
-    recording = Recording()
-    options: dict[str, Any] = {
-        "transport": recording.transport,
-        "default_block_size": MIB,
-        "allow_bucket_creation": True,
-    }
-    if request.param == "coroutines":
-        aio = AioS3FileSystem(asynchronous=True, **options)
-        yield Face(aio, recording, _coroutines(aio))
-    else:
-        fs = AioS3FileSystem(**options) if request.param == "mirrors" else S3FileSystem(**options)
-        yield Face(fs, recording, _methods(fs))
-        fs.close()
 
 
 @pytest.fixture

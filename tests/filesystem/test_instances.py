@@ -98,7 +98,9 @@ def test_an_instance_with_a_transport_of_options_can_be_pickled(make: Any) -> No
         ({"default_block_size": 0}, ValueError, "got 0"),
         ({"transport": InMemoryTransport(), "connection": object()}, ValueError, "leave out connection="),
         ({"transport": InMemoryTransport(), "key": "k", "secret": "s"}, ValueError, "leave out key=, secret="),
-        ({"transport": InMemoryTransport(), "requester_pays": True}, ValueError, "leave out requester_pays="),
+        ({"s3_additional_kwargs": {"Colour": "blue"}}, TypeError, "Colour"),
+        ({"listings_expiry_time": -1}, ValueError, "got -1"),
+        ({"max_paths": 0}, ValueError, "got 0"),
         ({"colour": "blue"}, TypeError, "colour"),
     ],
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
+from pyathena.filesystem import writing
 from pyathena.filesystem.writing import WRITE_WINDOW, PartWriter
 from pyathena.runtime import AsyncioRuntime
 from pyathena.transport import (
@@ -27,7 +31,12 @@ REF = ObjectRef("bucket", "key")
 
 
 def writer_of(
-    recording: Recording, *, size: int | None = None, block_size: int = MIN_PART_SIZE, options: PutOptions | None = None
+    recording: Recording,
+    *,
+    size: int | None = None,
+    block_size: int = MIN_PART_SIZE,
+    options: PutOptions | None = None,
+    mode: Literal["w", "x", "a"] = "w",
 ) -> PartWriter:
     return PartWriter(
         recording.transport,
@@ -36,6 +45,7 @@ def writer_of(
         block_size=block_size,
         options=options or PutOptions(),
         size=size,
+        mode=mode,
     )
 
 
@@ -173,7 +183,10 @@ def test_a_failed_request_is_raised_and_leaves_nothing(failing: str) -> None:
 
 
 @pytest.mark.parametrize("hanging", ["create_multipart_upload", "upload_part", "complete_multipart_upload"])
-def test_being_cancelled_is_raised_and_leaves_nothing(hanging: str) -> None:
+def test_being_cancelled_is_raised_and_leaves_nothing(hanging: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "BEGIN_SECONDS", 0.01)
+    monkeypatch.setattr(writing, "ABORT_SECONDS", 0.01)
+
     async def program() -> None:
         recording = Recording()
 
@@ -188,6 +201,38 @@ def test_being_cancelled_is_raised_and_leaves_nothing(hanging: str) -> None:
                 await writer.write(bytes(30 * MIB))
                 await writer.commit()
         assert await nothing_is_left(recording)
+
+    asyncio.run(program())
+
+
+def test_an_upload_that_is_cancelled_while_it_is_begun_is_aborted() -> None:
+    async def program() -> None:
+        for turns in range(8):
+            memory = InMemoryTransport(buckets=["bucket"])
+
+            class Slow(Recording):
+                """Answers some turns after S3 has done what was asked."""
+
+                @override
+                def __getattr__(self, operation: str) -> Callable[..., Awaitable[Any]]:
+                    request = super().__getattr__(operation)
+
+                    async def answered_late(*args: Any, **kwargs: Any) -> Any:
+                        answer = await request(*args, **kwargs)
+                        for _ in range(3):
+                            await asyncio.sleep(0)
+                        return answer
+
+                    return answered_late
+
+            recording = Slow(memory)
+            task = asyncio.create_task(writer_of(recording).write(bytes(30 * MIB)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            if task.cancelled():
+                assert not (await memory.list_multipart_uploads("bucket")).uploads, f"after {turns} turns"
 
     asyncio.run(program())
 
@@ -217,7 +262,7 @@ def test_an_exclusive_write_fails_where_an_object_is_and_leaves_it() -> None:
     async def program() -> None:
         for size in (1, 12 * MIB):
             recording = Recording()
-            writer = writer_of(recording, options=PutOptions(if_none_match="*"))
+            writer = writer_of(recording, options=PutOptions(if_none_match="*"), mode="x")
             await writer.open()
             await recording.inner.put_object(REF, b"first")  # somebody else is quicker
             with pytest.raises(FileExistsError):
@@ -234,7 +279,7 @@ def test_an_exclusive_write_looks_before_it_begins() -> None:
         recording = Recording()
         await recording.inner.put_object(REF, b"first")
         with pytest.raises(S3AlreadyExistsError, match="bucket/key"):
-            await writer_of(recording, options=PutOptions(if_none_match="*")).open()
+            await writer_of(recording, options=PutOptions(if_none_match="*"), mode="x").open()
 
     asyncio.run(program())
 

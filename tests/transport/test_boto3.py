@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextvars
 import http.server
 import pickle
@@ -10,8 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import boto3.session
@@ -20,13 +24,21 @@ from botocore import UNSIGNED
 from botocore import exceptions as boto
 from botocore.config import Config
 from typing_extensions import override
+from urllib3 import exceptions as urllib3
 
 from pyathena.runtime import drive
 from pyathena.transport import (
     BlockingBoto3Transport,
     ByteRange,
     ConnectionLike,
+    CopyOptions,
+    DeletedObject,
+    DeleteError,
+    GetOptions,
+    MultipartUpload,
+    ObjectKey,
     ObjectRef,
+    PutOptions,
     S3AlreadyExistsError,
     S3ChecksumError,
     S3ClosedError,
@@ -34,6 +46,7 @@ from pyathena.transport import (
     S3ConnectionError,
     S3Error,
     S3ExpiredCredentialsError,
+    S3IncompleteReadError,
     S3InvalidRangeError,
     S3InvalidRequestError,
     S3NotFoundError,
@@ -46,14 +59,17 @@ from pyathena.transport import (
     S3TimeoutError,
     ThreadedBoto3Transport,
 )
+from pyathena.transport._boto3_cancellation import Abandoned, Abandonment
 from pyathena.transport._boto3_errors import translated
+from pyathena.transport._boto3_requests import _Body
+from tests.servers import StallingServer
 
 REF = ObjectRef("bucket", "key")
 SECRET = "a-secret-that-nobody-may-see"
 
 
 def client_of(transport: ThreadedBoto3Transport | BlockingBoto3Transport) -> Any:
-    return transport._requests(transport._state())._client
+    return transport._requests(transport._state())._client()
 
 
 def session() -> Any:
@@ -72,8 +88,67 @@ class Connection:
         self.s3_endpoint_url: str | None = "http://127.0.0.1:9"
 
 
+class Answers:
+    """As much of a boto3 client as the transport uses: each operation answers, or raises, what it is given here."""
+
+    def __init__(self, **answers: Any) -> None:
+        config = SimpleNamespace(max_pool_connections=4, request_checksum_calculation="when_required")
+        self.meta: Any = SimpleNamespace(config=config, region_name="us-east-1")
+        self.answers = answers
+        self.asked: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def operation(**params: Any) -> Any:
+            self.asked.append(params)
+            if isinstance(self.answers[name], Exception):
+                raise self.answers[name]
+            return self.answers[name]
+
+        return operation
+
+    def close(self) -> None:
+        pass
+
+    def generate_presigned_url(self, ClientMethod: str, Params: Any = None, ExpiresIn: int = 0) -> str:  # noqa: N803
+        raise NotImplementedError
+
+
+def answered(**answers: Any) -> BlockingBoto3Transport:
+    """A transport whose server answers this."""
+    return BlockingBoto3Transport(client=Answers(**answers))
+
+
+@contextmanager
+def server(respond: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[object]]]:
+    """An HTTP server that answers GET by ``respond``: its URL, and a growing list of the connections made to it."""
+    connections: list[object] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        @override
+        def setup(self) -> None:
+            connections.append(self)
+            super().setup()
+
+        def do_GET(self) -> None:
+            respond(self)
+
+        @override
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.daemon_threads = True
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}", connections
+        listening.shutdown()
+        thread.join()
+
+
 class Gate(http.server.ThreadingHTTPServer):
-    """Holds each HEAD and PUT until it is opened, then answers 200; counts how many wait."""
+    """Holds each HEAD and PUT until it is opened, then answers with a status; counts how many wait."""
 
     daemon_threads = True
 
@@ -92,7 +167,7 @@ class Gate(http.server.ThreadingHTTPServer):
                 gate.opened.wait(20)
                 with gate.changed:
                     gate.waiting -= 1
-                self.send_response(200)
+                self.send_response(gate.status)
                 self.send_header("ETag", '"etag"')
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -109,6 +184,7 @@ class Gate(http.server.ThreadingHTTPServer):
         self.changed = threading.Condition()
         self.opened = threading.Event()
         self.waiting = self.peak = self.total = 0
+        self.status = 200
 
     def until_waiting(self, count: int) -> None:
         with self.changed:
@@ -189,6 +265,10 @@ def test_named_options_win_over_client_kwargs() -> None:
     )
     meta = client_of(transport).meta
     assert (meta.endpoint_url, meta.region_name) == ("http://127.0.0.1:9", "eu-west-1")
+    transport = ThreadedBoto3Transport(
+        key="k", secret=SECRET, region_name="eu-west-2", client_kwargs={"region_name": "eu-west-1"}
+    )
+    assert client_of(transport).meta.region_name == "eu-west-2"
 
 
 def test_a_connection_gives_session_region_endpoint_and_configuration() -> None:
@@ -239,8 +319,9 @@ def test_a_client_that_is_passed_in_is_used_and_not_closed(moto_endpoint: str) -
 
 def test_a_client_whose_pool_is_smaller_than_asked_is_told_of() -> None:
     client = session().client("s3")
-    with pytest.warns(UserWarning, match="pool has 10 connections"):
+    with pytest.warns(UserWarning, match="pool has 10 connections") as warned:
         ThreadedBoto3Transport(client=client, max_concurrency=20)
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -251,16 +332,72 @@ def test_a_client_whose_pool_is_smaller_than_asked_is_told_of() -> None:
         ({"read_timeout": -1}, "read_timeout .* got -1"),
         ({"key": "k"}, "without secret="),
         ({"secret": SECRET}, "without key="),
+        ({"token": SECRET}, "without key= and secret="),
+        ({"config_kwargs": {"max_pool_connections": 0}}, "max_pool_connections.* got 0"),
+        ({"config_kwargs": {"max_pool_connections": None}}, "max_pool_connections.* got None"),
         ({"connection": Connection(), "key": "k", "secret": SECRET}, "leave out key=, secret="),
         ({"connection": Connection(), "endpoint_url": "http://127.0.0.1:9"}, "leave out endpoint_url="),
         ({"endpoint_url": f"http://user:{SECRET}@127.0.0.1:9"}, "give key= and secret="),
+        ({"connection": Connection(), "use_ssl": False}, "leave out use_ssl="),
         ({"client": object(), "region_name": "eu-west-1"}, "client= is used as it is"),
+        ({"client": object(), "use_ssl": False}, "client= is used as it is"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         ThreadedBoto3Transport(**options)
     assert SECRET not in str(caught.value)
+
+
+class ConnectionWithAUser(Connection):
+    def __init__(self) -> None:
+        super().__init__()
+        self.s3_endpoint_url = f"http://user:{SECRET}@127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"key": "k", "secret": SECRET, "client_kwargs": {"endpoint_url": f"http://user:{SECRET}@127.0.0.1:9"}},
+        {"connection": ConnectionWithAUser()},
+        {"key": "k", "secret": SECRET},  # and an endpoint of the environment
+    ],
+)
+def test_an_endpoint_that_holds_a_user_is_refused_wherever_it_was_found(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://user:{SECRET}@127.0.0.1:9")
+    with pytest.raises(ValueError, match="give key= and secret=") as caught:
+        drive(BlockingBoto3Transport(**options).head_object(REF))
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"profile": "no-such-profile"}, S3Error),
+        ({"key": "k", "secret": SECRET, "region_name": "no region!"}, S3Error),
+        ({"key": "k", "secret": SECRET, "config_kwargs": {"signature_version": "v0"}}, S3Error),
+        ({"client_kwargs": {"aws_access_key_id": "k"}}, S3PermissionError),
+    ],
+)
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        ("HeadObject", lambda to: to.head_object(REF)),
+        ("CreateMultipartUpload", lambda to: to.create_multipart_upload(REF)),
+        ("CreateBucket", lambda to: to.create_bucket("bucket")),
+        ("GetObject", lambda to: to.presigned_url("get_object", REF)),
+    ],
+)
+def test_a_client_that_cannot_be_made_is_an_s3_error_of_the_request(
+    options: dict[str, Any], kind: type[S3Error], operation: str, call: Callable[[Any], Coroutine[Any, Any, object]]
+) -> None:
+    with pytest.raises(S3Error) as caught:
+        drive(call(BlockingBoto3Transport(**options)))
+    assert type(caught.value) is kind
+    assert isinstance(caught.value.__cause__, boto.BotoCoreError)
+    assert (caught.value.operation, caught.value.bucket, caught.value.retryable) == (operation, "bucket", False)
 
 
 def test_an_unknown_option_is_refused_by_name() -> None:
@@ -373,6 +510,63 @@ def test_without_an_event_loop_the_threaded_transport_says_what_to_use() -> None
         ThreadedBoto3Transport(key="k", secret=SECRET).head_object(REF).send(None)
 
 
+class SlowSession:
+    """A session that takes long to make a client, as where credentials come from the network."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.was_told = False
+
+    def client(self, *args: Any, **kwargs: Any) -> Any:
+        self.begun.set()
+        self.was_told = self.go_on.wait(5)
+        return session().client(*args, **kwargs)
+
+
+def test_making_a_client_does_not_hold_up_the_event_loop(gate: Gate) -> None:
+    connection, slow = Connection(), SlowSession()
+    connection.session = slow
+    connection.s3_endpoint_url = f"http://127.0.0.1:{gate.server_port}"
+    gate.opened.set()
+
+    async def program() -> None:
+        transport = ThreadedBoto3Transport(connection)
+        first = asyncio.create_task(transport.head_object(REF))
+        await asyncio.to_thread(slow.begun.wait, 10)
+        second = asyncio.create_task(transport.head_object(REF))
+        await asyncio.sleep(0)
+        slow.go_on.set()
+        await asyncio.gather(first, second)
+        await transport.aclose()
+
+    asyncio.run(program())
+    assert slow.was_told
+
+
+def test_a_request_that_gets_no_thread_may_be_repeated_and_is_never_sent(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot_start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def program(transport: ThreadedBoto3Transport) -> None:
+        first = asyncio.create_task(transport.head_object(REF))
+        await asyncio.to_thread(gate.until_waiting, 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", cannot_start)
+            with pytest.raises(S3Error, match="can't start new thread") as caught:
+                await transport.head_object(REF)
+        assert type(caught.value) is S3Error
+        assert caught.value.retryable
+        gate.opened.set()
+        await first
+        await transport.head_object(REF)  # behind it, in the same thread
+        assert gate.total == 2
+
+    with transport_to(gate, max_concurrency=2) as transport:
+        asyncio.run(program(transport))
+
+
 FORK = """
 import asyncio, os, sys, threading
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
@@ -475,6 +669,149 @@ def test_a_timeout_around_a_write_is_not_lost(gate: Gate) -> None:
 
     with transport_to(gate) as transport:
         asyncio.run(program(transport))
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError, ValueError])
+def test_abandoning_raises_nothing_whatever_becomes_of_the_connection(error: type[Exception]) -> None:
+    def wake() -> None:
+        raise error
+
+    abandonment = Abandonment()
+    with abandonment.woken_by(wake):
+        abandonment.abandon()
+    with pytest.raises(Abandoned):
+        abandonment.check()
+
+
+def test_what_was_abandoned_is_woken_while_it_reads_and_not_afterwards() -> None:
+    woken = []
+    abandonment = Abandonment()
+    with abandonment.woken_by(lambda: woken.append("while it reads")):
+        abandonment.abandon()
+    abandonment.abandon()
+    assert woken == ["while it reads"]
+    with pytest.raises(Abandoned), abandonment.woken_by(None):
+        raise AssertionError("there was nothing left to read for")
+
+
+def test_a_cancelled_body_stops_before_its_next_block() -> None:
+    abandonment = Abandonment()
+    body = _Body(b"0123456789", abandonment)
+    assert bytes(body.read(4)) == b"0123"
+    abandonment.abandon()
+    with pytest.raises(Abandoned):
+        body.read(4)
+
+
+def test_a_cancelled_body_that_is_out_waits_for_its_outcome() -> None:
+    abandonment = Abandonment()
+    body = _Body(b"0123456789", abandonment)
+    body.read(10)
+    abandonment.abandon()
+    assert bytes(body.read(4)) == b""
+
+
+@pytest.mark.parametrize("method", ["head_object", "put_object"])
+def test_nothing_is_attempted_again_for_a_caller_that_was_cancelled(gate: Gate, method: str) -> None:
+    async def program(transport: ThreadedBoto3Transport) -> None:
+        arguments = () if method == "head_object" else (b"x",)
+        task = asyncio.create_task(getattr(transport, method)(REF, *arguments))
+        await asyncio.to_thread(gate.until_waiting, 1)
+        task.cancel()
+        await asyncio.sleep(0)
+        gate.status = 503
+        gate.opened.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await transport.aclose()  # waits for the thread
+
+    with transport_to(gate) as transport:
+        asyncio.run(program(transport))
+    assert gate.total == 1
+
+
+def test_a_coroutine_that_is_thrown_away_leaves_its_buffer_alone() -> None:
+    data = b"x" * 2_000_000
+    mine = b"\xaa" * len(data)
+    buffer = bytearray(len(data))
+
+    async def program(stalling: StallingServer) -> None:
+        transport = ThreadedBoto3Transport(key="k", secret=SECRET, endpoint_url=stalling.endpoint)
+        read = transport.get_object_range(REF, ByteRange(0), into=memoryview(buffer))
+        read.send(None)
+        assert await asyncio.to_thread(stalling.started.wait, 10)
+        read.close()
+        buffer[:] = mine
+        stalling.release()
+        await transport.aclose()
+
+    with StallingServer(data, sent=1_000_000) as stalling:
+        asyncio.run(program(stalling))
+    assert buffer == mine
+
+
+def test_a_read_that_was_cancelled_before_its_headers_came_does_not_wait_for_its_body() -> None:
+    asked, answer_it, ended = (threading.Event() for _ in range(3))
+
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.set()
+        answer_it.wait(20)
+        request.send_response(200)
+        request.send_header("ETag", '"etag"')
+        request.send_header("Content-Length", "1000000")
+        request.end_headers()
+        ended.wait(20)  # with the body
+
+    async def program(url: str) -> None:
+        transport = ThreadedBoto3Transport(key="k", secret=SECRET, endpoint_url=url)
+        read = asyncio.create_task(transport.get_object_range(REF, ByteRange(0)))
+        assert await asyncio.to_thread(asked.wait, 10)
+        read.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await read
+        answer_it.set()
+        await asyncio.wait_for(transport.aclose(), 5)
+        ended.set()
+
+    with server(respond) as (url, _):
+        asyncio.run(program(url))
+
+
+def test_a_request_that_has_a_thread_is_under_way_before_the_thread_awakes(gate: Gate) -> None:
+    gate.opened.set()
+
+    async def program(transport: ThreadedBoto3Transport) -> None:
+        await transport.head_object(REF)  # makes a thread
+        head = asyncio.create_task(transport.head_object(REF))
+        await asyncio.sleep(0)  # begins the task
+        await transport.aclose()
+        assert (await head).etag == '"etag"'
+
+    with transport_to(gate) as transport:
+        asyncio.run(program(transport))
+
+
+def test_closing_without_a_loop_waits_for_the_requests_of_other_threads(gate: Gate) -> None:
+    transport = BlockingBoto3Transport(key="k", secret=SECRET, endpoint_url=f"http://127.0.0.1:{gate.server_port}")
+    requesting = threading.Thread(target=drive, args=(transport.head_object(REF),))
+    requesting.start()
+    gate.until_waiting(1)
+    closing = threading.Thread(target=drive, args=(transport.aclose(),))
+    closing.start()
+    closing.join(0.05)
+    assert closing.is_alive()
+    gate.opened.set()
+    requesting.join(10)
+    closing.join(10)
+    assert not closing.is_alive()
+
+
+def test_a_transport_that_was_closed_begins_nothing_anew() -> None:
+    transport = BlockingBoto3Transport(key="k", secret=SECRET, endpoint_url="http://127.0.0.1:9")
+    drive(transport.aclose())
+    with pytest.raises(S3ClosedError):
+        drive(transport.head_object(REF))
+    assert transport._by_process == {}
 
 
 def test_closing_waits_for_what_is_under_way_and_refuses_what_waits(gate: Gate) -> None:
@@ -636,3 +973,285 @@ def test_a_body_that_breaks_off_tells_what_arrived() -> None:
     assert 0 < received <= 700_000
     assert buffer[:received] == data[:received]
     assert error.retryable
+
+
+# --- bodies --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [GetOptions(), GetOptions(part_number=1)], ids=["range", "part"])
+def test_a_body_that_is_not_that_of_its_checksum_is_a_checksum_error(options: GetOptions) -> None:
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        assert request.headers["x-amz-checksum-mode"] == "ENABLED"
+        request.send_response(200)
+        request.send_header("ETag", '"etag"')
+        request.send_header("Content-Length", "10")
+        request.send_header("x-amz-checksum-crc32", base64.b64encode(zlib.crc32(b"good bytes").to_bytes(4)).decode())
+        request.end_headers()
+        request.wfile.write(bodies.pop())
+
+    bodies = [b"bad bytes!", b"good bytes"]
+    with server(respond) as (url, _):
+        transport = BlockingBoto3Transport(
+            key="k", secret=SECRET, endpoint_url=url, config_kwargs={"response_checksum_validation": "when_supported"}
+        )
+        assert drive(transport.get_object_range(REF, ByteRange(0), options=options)).data == b"good bytes"
+        with pytest.raises(S3ChecksumError) as caught:
+            drive(transport.get_object_range(REF, ByteRange(0), options=options))
+        assert caught.value.retryable
+        drive(transport.aclose())
+
+
+@pytest.mark.parametrize("size", [0, 1, 1_000_000])
+def test_a_body_read_to_its_end_gives_its_connection_back(size: int) -> None:
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("ETag", '"etag"')
+        request.send_header("Content-Length", str(size))
+        request.end_headers()
+        request.wfile.write(bytes(size))
+
+    with server(respond) as (url, connections):
+        transport = BlockingBoto3Transport(key="k", secret=SECRET, endpoint_url=url)
+        reads = [
+            drive(transport.get_object_range(REF, ByteRange(0), options=GetOptions(part_number=1))) for _ in range(3)
+        ]
+        drive(transport.aclose())
+    assert [read.data for read in reads] == [bytes(size)] * 3
+    assert len(connections) == 1
+
+
+class BreakingBody:
+    """A body of which some bytes come, and then an error."""
+
+    def __init__(self, data: bytes, error: Exception) -> None:
+        self.data, self.error, self.closed = data, error, False
+
+    def read(self, size: int) -> bytes:
+        if not self.data:
+            raise self.error
+        chunk, self.data = self.data[:size], self.data[size:]
+        return chunk
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        urllib3.SSLError("decryption failed"),
+        urllib3.DecodeError("not gzip"),
+        boto.ReadTimeoutError(endpoint_url=None),
+        boto.ResponseStreamingError(error="reset"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_breaks_a_body_off_what_arrived_is_told(error: Exception) -> None:
+    body = BreakingBody(b"01234", error)
+    transport = answered(get_object={"ContentLength": 10, "ETag": '"etag"', "Body": body})
+    buffer = bytearray(10)
+    with pytest.raises(S3IncompleteReadError) as caught:
+        drive(transport.get_object_range(REF, ByteRange(0), into=memoryview(buffer)))
+    assert caught.value.received == 5
+    assert buffer[:5] == b"01234"
+    assert caught.value.__cause__ is error
+    assert caught.value.retryable
+    assert body.closed
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range"), [(206, None), (206, "bytes 0-9/*"), (206, "bytes 5-14/20"), (200, "10 bytes")]
+)
+def test_a_range_that_is_not_the_one_asked_for_is_an_error_of_the_servers(
+    status: int, content_range: str | None
+) -> None:
+    told = {} if content_range is None else {"ContentRange": content_range}
+    body = BreakingBody(b"0123456789", AssertionError("read too far"))
+    transport = answered(
+        get_object={
+            "ContentLength": 10,
+            "ETag": '"etag"',
+            "Body": body,
+            "ResponseMetadata": {"HTTPStatusCode": status},
+            **told,
+        }
+    )
+    with pytest.raises(S3ServerError, match="Asked for bytes=0-9") as caught:
+        drive(transport.get_object_range(REF, ByteRange(0, 10)))
+    assert not caught.value.retryable
+    assert body.closed
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+def test_any_mapping_is_metadata(gate: Gate) -> None:
+    gate.opened.set()
+    transport = BlockingBoto3Transport(key="k", secret=SECRET, endpoint_url=f"http://127.0.0.1:{gate.server_port}")
+    options = PutOptions(metadata=MappingProxyType({"name": "value"}))
+    assert drive(transport.put_object(REF, b"x", options=options)).etag == '"etag"'
+    drive(transport.aclose())
+
+
+def test_a_condition_is_sent_whatever_its_value() -> None:
+    client = Answers(head_object={"ContentLength": 1, "ETag": '"etag"'}, put_object={"ETag": '"etag"'})
+    transport = BlockingBoto3Transport(client=client)
+    drive(transport.head_object(REF, options=GetOptions(if_match="", if_none_match="")))
+    drive(transport.put_object(REF, b"", options=PutOptions(if_match="")))
+    assert [(asked.get("IfMatch"), asked.get("IfNoneMatch")) for asked in client.asked] == [("", ""), ("", None)]
+
+
+def test_a_listing_begins_behind_a_key_on_its_first_page_only() -> None:
+    client = Answers(list_objects_v2={})
+    transport = BlockingBoto3Transport(client=client)
+    drive(transport.list_objects("bucket", start_after="key"))
+    drive(transport.list_objects("bucket", start_after="key", token="token"))
+    assert [asked.get("StartAfter") for asked in client.asked] == ["key", None]
+
+
+UPLOAD = MultipartUpload("bucket", "key", "upload")
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda to: to.put_object(REF, b"", options=PutOptions(if_none_match="*")), S3AlreadyExistsError),
+        (lambda to: to.put_object(REF, b"", options=PutOptions(if_match='"x"')), S3PreconditionError),
+        (
+            lambda to: to.put_object(REF, b"", options=PutOptions(extra_args={"IfNoneMatch": "*"})),
+            S3AlreadyExistsError,
+        ),
+        (lambda to: to.copy_object(REF, REF, options=CopyOptions(if_none_match="*")), S3AlreadyExistsError),
+        (
+            lambda to: to.copy_object(REF, REF, options=CopyOptions(if_none_match="*", source_if_match='"x"')),
+            S3PreconditionError,
+        ),
+        (
+            lambda to: to.upload_part_copy(
+                UPLOAD, 1, REF, options=CopyOptions(if_none_match="*", source_if_match='"x"')
+            ),
+            S3PreconditionError,
+        ),
+        (
+            lambda to: to.head_object(REF, options=GetOptions(if_match='"x"', if_none_match="*")),
+            S3PreconditionError,
+        ),
+    ],
+)
+def test_a_failed_precondition_is_already_exists_only_where_it_can_mean_nothing_else(
+    call: Callable[[Any], Coroutine[Any, Any, object]], kind: type[S3Error]
+) -> None:
+    error = answer("PreconditionFailed", 412)
+    transport = answered(put_object=error, copy_object=error, upload_part_copy=error, head_object=error)
+    with pytest.raises(S3Error) as caught:
+        drive(call(transport))
+    assert type(caught.value) is kind
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+NULL = ObjectKey("key", "null")
+CURRENT = ObjectKey("key")
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer", "deleted", "denied"),
+    [
+        ([NULL], {"Deleted": [{"Key": "key"}]}, [NULL], []),
+        ([NULL], {"Deleted": [{"Key": "key", "VersionId": ""}]}, [NULL], []),
+        ([CURRENT], {"Deleted": [{"Key": "key", "VersionId": ""}]}, [CURRENT], []),
+        ([CURRENT], {"Deleted": [{"Key": "key", "VersionId": "null"}]}, [CURRENT], []),
+        ([CURRENT], {"Errors": [{"Key": "key", "VersionId": "null", "Code": "AccessDenied"}]}, [], [CURRENT]),
+        ([CURRENT, NULL], {"Deleted": [{"Key": "key"}, {"Key": "key"}]}, [CURRENT, NULL], []),
+        (
+            [CURRENT, NULL],
+            {
+                "Deleted": [{"Key": "key", "VersionId": "null"}],
+                "Errors": [{"Key": "key", "Code": "AccessDenied"}],
+            },
+            [NULL],
+            [CURRENT],
+        ),
+        (
+            [CURRENT],
+            {"Deleted": [{"Key": "key"}], "Errors": [{"Key": "key", "Code": "AccessDenied"}]},
+            [],
+            [CURRENT],
+        ),
+        ([ObjectKey("key", "1")], {"Deleted": [{"Key": "key", "VersionId": "1"}]}, [ObjectKey("key", "1")], []),
+    ],
+)
+def test_deleting_tells_of_each_key_that_was_asked_whatever_the_server_calls_its_version(
+    keys: list[ObjectKey], answer: Mapping[str, Any], deleted: list[ObjectKey], denied: list[ObjectKey]
+) -> None:
+    result = drive(answered(delete_objects=answer).delete_objects("bucket", keys))
+    assert result.deleted == tuple(DeletedObject(key.key, key.version_id) for key in deleted)
+    assert result.errors == tuple(DeleteError(key.key, key.version_id, "AccessDenied", "") for key in denied)
+
+
+@pytest.mark.parametrize("answer", [{}, {"Errors": [{"Code": "InternalError"}]}, {"Deleted": [{"Key": "other"}]}])
+def test_a_key_that_the_answer_does_not_name_was_not_deleted(answer: Mapping[str, Any]) -> None:
+    result = drive(answered(delete_objects=answer).delete_objects("bucket", [CURRENT]))
+    assert result.deleted == ()
+    assert [(error.key, error.code) for error in result.errors] == [("key", "NoAnswer")]
+
+
+LISTINGS: list[tuple[str, str]] = [
+    ("list_objects_v2", "list_objects"),
+    ("list_object_versions", "list_object_versions"),
+    ("list_multipart_uploads", "list_multipart_uploads"),
+]
+
+
+@pytest.mark.parametrize(("operation", "method"), LISTINGS)
+@pytest.mark.parametrize("marker", [{}, {"NextContinuationToken": "", "NextKeyMarker": ""}], ids=["none", "empty"])
+def test_a_page_that_is_not_the_last_and_tells_no_next_is_an_error_of_the_servers(
+    operation: str, method: str, marker: dict[str, str]
+) -> None:
+    transport = answered(**{operation: {"IsTruncated": True, **marker}})
+    with pytest.raises(S3ServerError, match="The answer lacks Next") as caught:
+        drive(getattr(transport, method)("bucket"))
+    assert not caught.value.retryable
+    assert caught.value.bucket == "bucket"
+
+
+@pytest.mark.parametrize(("operation", "method"), LISTINGS[1:])
+@pytest.mark.parametrize("token", ["x", "é", *(base64.b64encode(t).decode() for t in (b"5", b"[1, 2]", b"\xff"))])
+def test_a_token_that_no_page_told_is_an_invalid_request(operation: str, method: str, token: str) -> None:
+    with pytest.raises(S3InvalidRequestError, match="no token") as caught:
+        drive(getattr(answered(**{operation: {}}), method)("bucket", token=token))
+    assert (caught.value.code, caught.value.bucket) == ("InvalidArgument", "bucket")
+
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "lacking"),
+    [
+        ("list_objects_v2", {"Contents": [{"Key": "key", "Size": 1, "LastModified": NOW}]}, "ETag"),
+        ("list_objects_v2", {"CommonPrefixes": [{}]}, "Prefix"),
+        ("list_object_versions", {"Versions": [{"Key": "key", "IsLatest": True, "LastModified": NOW}]}, "VersionId"),
+        ("list_object_versions", {"DeleteMarkers": [{}]}, "Key"),
+        ("list_multipart_uploads", {"Uploads": [{"Key": "key"}]}, "UploadId"),
+        ("list_buckets", {"Buckets": [{}]}, "Name"),
+        ("get_object_tagging", {"TagSet": [{"Key": "name"}]}, "Value"),
+        ("get_object_tagging", {}, "TagSet"),
+        ("copy_object", {"CopyObjectResult": {}}, "ETag"),
+    ],
+)
+def test_an_answer_that_lacks_something_is_an_error_of_the_servers(
+    operation: str, answer: dict[str, Any], lacking: str
+) -> None:
+    transport = answered(**{operation: answer})
+    calls: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "list_objects_v2": lambda: transport.list_objects("bucket"),
+        "list_object_versions": lambda: transport.list_object_versions("bucket"),
+        "list_multipart_uploads": lambda: transport.list_multipart_uploads("bucket"),
+        "list_buckets": transport.list_buckets,
+        "get_object_tagging": lambda: transport.get_object_tagging(REF),
+        "copy_object": lambda: transport.copy_object(REF, REF),
+    }
+    with pytest.raises(S3ServerError, match=f"The answer lacks {lacking} ") as caught:
+        drive(calls[operation]())
+    assert not caught.value.retryable

@@ -6,7 +6,19 @@ from typing import Any, assert_type
 
 from typing_extensions import Buffer
 
-from pyathena.filesystem.s3 import AioS3File, AioS3FileSystem, S3File, S3FileSystem, S3OpenFile
+from pyathena.filesystem.s3 import (
+    AioS3CompressedFile,
+    AioS3File,
+    AioS3FileSystem,
+    AioS3TextFile,
+    S3CompressedFile,
+    S3File,
+    S3FileSystem,
+    S3OpenCompressedFile,
+    S3OpenFile,
+    S3OpenTextFile,
+    S3TextFile,
+)
 from pyathena.transport import (
     ByteRange,
     DeleteResult,
@@ -97,6 +109,22 @@ async def coroutines(fs: AioS3FileSystem, data: Buffer) -> None:
     assert_type(await fs.open_async("s3://bucket/key"), AioS3File)
 
 
+async def text_and_compression(fs: AioS3FileSystem, mode: str) -> None:
+    async with fs.open("s3://bucket/key", "r", encoding="utf-8", newline="") as f:
+        assert_type(f, AioS3TextFile)
+        assert_type(await f.read(), str)
+        assert_type([line async for line in f], list[str])
+    async with fs.open("s3://bucket/key", "rb", compression="gzip") as g:
+        assert_type(g, AioS3File | AioS3CompressedFile)
+        assert_type(await g.read(), bytes)
+    async with fs.open("s3://bucket/key", "wt", compression="infer") as h:
+        assert_type(await h.write("text"), int)
+        await h.write(b"bytes")  # type: ignore[arg-type]  # must be refused
+    assert_type(await fs.open_async("s3://bucket/key", "x"), AioS3TextFile)
+    assert_type(await fs.open_async("s3://bucket/key", compression="xz"), AioS3File | AioS3CompressedFile)
+    assert_type(await fs.open_async("s3://bucket/key", mode), AioS3File | AioS3CompressedFile | AioS3TextFile)
+
+
 def mirrors(fs: AioS3FileSystem) -> None:
     assert_type(fs.cat_file("s3://bucket/key"), bytes)
     assert_type(fs.info("s3://bucket/key"), dict[str, Any])
@@ -105,6 +133,8 @@ def mirrors(fs: AioS3FileSystem) -> None:
     assert_type(fs.find("s3://bucket"), list[str])
     assert_type(fs.find("s3://bucket", detail=True), dict[str, dict[str, Any]])
     assert_type(fs.open("s3://bucket/key", "wb"), S3OpenFile)
+    assert_type(fs.open("s3://bucket/key", "w"), S3OpenTextFile)
+    assert_type(fs.open("s3://bucket/key", "wb", compression="gzip"), S3OpenFile | S3OpenCompressedFile)
     with fs.open("s3://bucket/key") as f:
         assert_type(f.read(), bytes)
 
@@ -113,3 +143,7 @@ def synchronous(fs: S3FileSystem) -> None:
     assert_type(fs.cat_file("s3://bucket/key"), bytes)
     assert_type(fs.exists("s3://bucket/key"), bool)
     assert_type(fs.open("s3://bucket/key"), S3File)
+    assert_type(fs.open("s3://bucket/key", compression="infer"), S3File | S3CompressedFile)
+    with fs.open("s3://bucket/key", "r", errors="replace") as f:
+        assert_type(f, S3TextFile)
+        assert_type(f.readlines(), list[str])
