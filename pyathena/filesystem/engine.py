@@ -64,6 +64,8 @@ class S3Engine:
         block_size: bytes of a range and of a part, 1 or more.
         arguments: parameters of S3's requests that go with every request that knows them.
         version_aware: paths may end in ``?versionId=…``, and what is read is pinned to its version.
+        compare_etags_only: leave out ``If-Match`` where what is read must not change meanwhile.
+        parts_grow: whether parts of an object of unknown size grow, so that 10 000 of them suffice.
         allow_bucket_creation: whether buckets may be created.
         allow_bucket_deletion: whether buckets may be deleted.
         listings: what is kept of listings.
@@ -78,6 +80,8 @@ class S3Engine:
         block_size: int = DEFAULT_BLOCK_SIZE,
         arguments: Arguments = _NO_ARGUMENTS,
         version_aware: bool = False,
+        compare_etags_only: bool = False,
+        parts_grow: bool = True,
         allow_bucket_creation: bool = False,
         allow_bucket_deletion: bool = False,
         listings: ListingsCache | None = None,
@@ -92,6 +96,8 @@ class S3Engine:
         self.block_size = block_size
         self.arguments = arguments
         self.version_aware = version_aware
+        self._compare_etags_only = compare_etags_only
+        self._parts_grow = parts_grow
         self.allow_bucket_creation = allow_bucket_creation
         self.allow_bucket_deletion = allow_bucket_deletion
         self.listings = ListingsCache(enabled=False) if listings is None else listings
@@ -107,7 +113,14 @@ class S3Engine:
     def pin(self, ref: ObjectRef, arguments: Arguments | None = None, *, size: int | None = None) -> PinnedObject:
         """Return an object that is to stay the same in every request."""
         options = (self.arguments if arguments is None else arguments).get()
-        return PinnedObject(self.transport, ref, options=options, size=size, pin_version=self.version_aware)
+        return PinnedObject(
+            self.transport,
+            ref,
+            options=options,
+            size=size,
+            pin_version=self.version_aware,
+            compare_only=self._compare_etags_only,
+        )
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -585,6 +598,7 @@ class S3Engine:
             ref,
             block_size=max(self.block_size, MIN_PART_SIZE) if block_size is None else block_size,
             size=size,
+            grows=self._parts_grow,
             mode=mode,
             options=self.write_options(ref, "create" if mode == "x" else "overwrite", arguments),
             written=lambda: self.listings.forget(ref.bucket, ref.key),

@@ -37,6 +37,8 @@ from pyathena.filesystem.opening import Opening
 from pyathena.filesystem.options import Arguments, refuse_unknown
 from pyathena.filesystem.paths import PROTOCOLS, split, split_version, strip_protocol
 from pyathena.filesystem.reading import RangeReader, find_behind
+from pyathena.filesystem.settings import FileSystemOptions
+from pyathena.filesystem.transaction import DeferredFile, S3Transaction
 from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
@@ -59,55 +61,58 @@ class Face:
 
     protocol: str | tuple[str, ...] = PROTOCOLS
     root_marker = ""
+    transaction_type = S3Transaction
     _engine: S3Engine
     _owned: S3Transport | None
+    # fsspec's: whether a transaction is under way, and which.
+    _intrans: bool
+    transaction: Any
 
     def _set_up(
         self,
         make_runtime: Callable[[int], Runtime],
         make_transport: Callable[..., ThreadedBoto3Transport | BlockingBoto3Transport],
-        *,
         connection: ConnectionLike | None,
         transport: S3Transport | None,
         client: S3ClientLike | None,
-        max_concurrency: int | None,
-        default_block_size: int | None,
-        allow_bucket_creation: bool,
-        allow_bucket_deletion: bool,
-        requester_pays: bool,
-        s3_additional_kwargs: Mapping[str, Any] | None,
-        version_aware: bool,
-        use_listings_cache: bool,
-        listings_expiry_time: float | None,
-        max_paths: int | None,
-        options: ConnectOptions,
+        options: FileSystemOptions,
     ) -> None:
         """Make the engine, and the transport if none was given."""
-        said = {**(s3_additional_kwargs or {}), "requester_pays": requester_pays or None}
-        arguments = Arguments(said, "s3_additional_kwargs=")
-        listings = ListingsCache(enabled=use_listings_cache, expiry_time=listings_expiry_time, max_paths=max_paths)
-        if max_concurrency is not None and max_concurrency < 1:
-            raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
+        refuse_unknown(options.keys() - FileSystemOptions.__annotations__.keys(), type(self).__name__)
+        asked = _one_of(options, "max_concurrency", "max_workers")
+        if asked is not None and asked < 1:
+            raise ValueError(f"max_concurrency is 1 or more requests in flight, got {asked}")
+        way: dict[str, Any] = {name: options[name] for name in ConnectOptions.__annotations__ if name in options}  # type: ignore[literal-required]  # they are its names
+        way["key"] = _one_of(options, "key", "username")
+        way["secret"] = _one_of(options, "secret", "password")
         if transport is None:
-            made = make_transport(connection, client=client, max_concurrency=max_concurrency, **options)
+            made = make_transport(connection, client=client, max_concurrency=asked, **way)
             self._owned, transport, limit = made, made, made.max_concurrency
         else:
-            beside = {"connection": connection, "client": client, **options}
+            beside = {"connection": connection, "client": client, **way}
             names = ", ".join(f"{name}=" for name, value in beside.items() if value)
             if names:
                 raise ValueError(f"transport= says how S3 is reached; leave out {names}, or leave out transport=")
-            self._owned = None
-            limit = max_concurrency or _DEFAULT_MAX_CONCURRENCY
+            self._owned, limit = None, asked or _DEFAULT_MAX_CONCURRENCY
+        given = {**(options.get("s3_additional_kwargs") or {}), "requester_pays": options.get("requester_pays") or None}
+        block = options.get("default_block_size")
+        self._default_cache_type = options.get("default_cache_type")
         self._engine = S3Engine(
             transport,
             make_runtime(limit),
             max_concurrency=limit,
-            block_size=DEFAULT_BLOCK_SIZE if default_block_size is None else default_block_size,
-            arguments=arguments,
-            version_aware=version_aware,
-            allow_bucket_creation=allow_bucket_creation,
-            allow_bucket_deletion=allow_bucket_deletion,
-            listings=listings,
+            block_size=DEFAULT_BLOCK_SIZE if block is None else block,
+            arguments=Arguments(given, "s3_additional_kwargs="),
+            version_aware=options.get("version_aware", False),
+            compare_etags_only=options.get("local_expiry_check", False),
+            parts_grow=not options.get("fixed_upload_size", False),
+            allow_bucket_creation=options.get("allow_bucket_creation", False),
+            allow_bucket_deletion=options.get("allow_bucket_deletion", False),
+            listings=ListingsCache(
+                enabled=options.get("use_listings_cache", False),
+                expiry_time=options.get("listings_expiry_time"),
+                max_paths=options.get("max_paths"),
+            ),
         )
         self.closed = False
 
@@ -133,14 +138,32 @@ class Face:
         text = {name: arguments.pop(name, None) for name in ("encoding", "errors", "newline")}
         ref = self._engine.ref(strip_protocol(path), arguments.pop("version_id", None))
         opening = Opening.parse(ref.key, mode, compression=compression, **text)
+        autocommit = arguments.pop("autocommit", None)
         size = arguments.pop("size", None)
         if size is not None and size < 0:
             raise ValueError(f"size is a number of bytes, 0 or more, got {size}")
+        arguments.pop("fill_cache", None)
+        if "acl" in arguments:
+            arguments["ACL"] = arguments.pop("acl")
         said = self._arguments(arguments, "open()")
         if opening.mode == "rb":
             return opening, self._engine.reader(ref, block_size=block_size, size=size, arguments=said)
         kind: Any = opening.mode[0]
-        return opening, self._engine.writer(ref, block_size=block_size, size=size, mode=kind, arguments=said)
+        writer = self._engine.writer(ref, block_size=block_size, size=size, mode=kind, arguments=said)
+        self._defer(writer, autocommit=autocommit)
+        return opening, writer
+
+    def _defer(self, writer: PartWriter, *, autocommit: bool | None = None) -> None:
+        """Leave it to the transaction, if one is under way, to make an object appear."""
+        in_transaction = self._intrans
+        writer.deferred = in_transaction if autocommit is None else not autocommit
+        if writer.deferred and in_transaction:
+            self.transaction.files.append(DeferredFile(writer, self._run))
+
+    def _refuse_in_synchronous_transaction(self) -> None:
+        """Raise if an asynchronous handle is opened where synchronous code would have to commit it."""
+        if self._intrans and not self.transaction.asynchronous:
+            raise RuntimeError("an asynchronous file in a synchronous transaction: use `async with fs.transaction`")
 
     def _arguments(self, given: Mapping[str, Any], caller: str) -> Arguments:
         """Return parameters of S3's requests: those of the filesystem, and over them those of a call."""
@@ -516,7 +539,7 @@ class Face:
         max_concurrency: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Write an object, in parallel parts if it is large.
+        """Write an object, in parallel parts if it is large. In a transaction it appears when that ends.
 
         Args:
             path: the object.
@@ -526,11 +549,23 @@ class Face:
             max_concurrency: most requests in flight for this call, 1 or more.
             **kwargs: parameters of PutObject by S3's names (``ContentType=…``).
         """
+        arguments = self._arguments(kwargs, "pipe_file()")
+        if self._intrans:
+            writer = self._engine.writer(
+                self._engine.ref(strip_protocol(path)),
+                block_size=chunksize,
+                mode="x" if mode == "create" else "w",
+                arguments=arguments,
+            )
+            self._defer(writer)
+            await writer.open()
+            await writer.write(value)
+            return
         await self._engine.write(
             strip_protocol(path),
             value,
             mode=mode,
-            arguments=self._arguments(kwargs, "pipe_file()"),
+            arguments=arguments,
             part_size=chunksize,
             max_concurrency=max_concurrency,
         )
@@ -1229,3 +1264,11 @@ def _ends_in_slash(path: Path) -> bool:
 
 def _is_directory(entry: Entry) -> bool:
     return bool(entry.get("type") == "directory")
+
+
+def _one_of(options: FileSystemOptions, name: str, alias: str) -> Any:
+    """Return what was said under a name or under another name for it."""
+    said = [options[each] for each in (name, alias) if options.get(each) is not None]  # type: ignore[literal-required]  # both are its names
+    if len(said) == 2:
+        raise ValueError(f"{alias}= is another name for {name}=; leave out one of them")
+    return said[0] if said else None

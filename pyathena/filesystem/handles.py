@@ -192,6 +192,12 @@ class AioS3File:
         if self._reader is not None:
             await self._reader.aclose()
         if self._writer is not None:
+            await self._writer.close()
+
+    async def commit(self) -> None:
+        """Make the object appear that was closed and held back (``autocommit=False``). Idempotent."""
+        if self._writer is not None:
+            self._closed = True
             await self._writer.commit()
 
     async def discard(self) -> None:
@@ -419,6 +425,13 @@ class _FsspecFile(AbstractBufferedFile):
         if self._reader is not None and not self._reader.idle:
             self._run(self._reader.aclose)
         if self._writer is not None:
+            self._run(self._writer.close)
+
+    @override
+    def commit(self) -> None:
+        """Make the object appear that was closed and held back (``autocommit=False``). Idempotent."""
+        if self._writer is not None:
+            self.closed = True
             self._run(self._writer.commit)
 
     @override
@@ -508,6 +521,8 @@ class S3OpenFile(_FsspecFile):
         core = self._reader or self._writer
         assert core is not None
         self.closed = True
+        if self._writer is not None:
+            self.fs._refuse_in_synchronous_transaction()
         await core.open()
         self._handle = AioS3File(self._ref, self.mode, core)
         if self._reader is not None:

@@ -42,6 +42,7 @@ class PinnedObject:
         ref: the object.
         options: what every request carries besides.
         size: bytes, if they are known beforehand.
+        compare_only: do not send ``If-Match``, only compare the answers.
         pin_version: in a bucket with versions, go on reading the version that was seen first, also if there is a newer.
     """
 
@@ -53,6 +54,7 @@ class PinnedObject:
         options: GetOptions = GetOptions(),
         size: int | None = None,
         pin_version: bool = False,
+        compare_only: bool = False,
     ) -> None:
         self.ref = ref
         self.size = size
@@ -60,11 +62,13 @@ class PinnedObject:
         self._reader = reader
         self._options = options
         self._pin_version = pin_version
+        self._compare_only = compare_only
+        self._etag = options.if_match
 
     @property
     def etag(self) -> str | None:
         """The ETag that is pinned, or None before the first answer."""
-        return self._options.if_match
+        return self._etag
 
     async def head(self) -> ObjectInfo:
         """Look at the object without its bytes (HeadObject)."""
@@ -113,7 +117,9 @@ class PinnedObject:
         if self._pin_version and self.ref.version_id is None and version_id is not None:
             self.ref = replace(self.ref, version_id=version_id)
         if self.etag is None:
-            self._options = replace(self._options, if_match=etag)
+            self._etag = etag
+            if not self._compare_only:
+                self._options = replace(self._options, if_match=etag)
         elif etag != self.etag:
             raise self._changed(None, None)
         self.size = size

@@ -7,11 +7,12 @@ boto3 is imported only when no transport was given.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from fsspec.asyn import AsyncFileSystem
+from fsspec.asyn import AsyncFileSystem, get_loop
 from fsspec.spec import AbstractFileSystem
 from typing_extensions import Unpack, override
 
@@ -19,11 +20,11 @@ from pyathena.filesystem.compression import AioS3CompressedFile, S3CompressedFil
 from pyathena.filesystem.face import Face, Path
 from pyathena.filesystem.handles import AioS3File, S3File, S3OpenFile
 from pyathena.filesystem.opening import AnyAioFile, AnyFile, AnyOpenFile, BinaryMode, TextMode
+from pyathena.filesystem.settings import FileSystemOptions
 from pyathena.filesystem.text import AioS3TextFile, S3OpenTextFile, S3TextFile
 from pyathena.filesystem.writing import ABORT_SECONDS
 from pyathena.runtime import AsyncioRuntime, ThreadRuntime, drive
 from pyathena.transport.protocol import ConnectionLike, S3Transport
-from pyathena.transport.values import ConnectOptions
 
 if TYPE_CHECKING:
     from pyathena.transport.boto3 import BlockingBoto3Transport, S3ClientLike, ThreadedBoto3Transport
@@ -74,22 +75,10 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         connection: a connection to Athena, or any `ConnectionLike`, whose session, region and S3 endpoint are used.
         transport: how S3 is reached; whoever made it closes it. Leave out all options that say the same.
         client: a boto3 client for S3, used as it is.
-        max_concurrency: most requests in flight, 1 or more; 64 if None.
-        default_block_size: bytes of a range and of a part, 1 or more; 8 MiB if None. Parts have 5 MiB at least.
-        allow_bucket_creation: whether `mkdir` may create buckets.
-        allow_bucket_deletion: whether `rmdir`, and `rm` of a whole bucket, may delete buckets.
-        requester_pays: pay for requests to buckets whose owner wants that.
-        s3_additional_kwargs: parameters of S3's requests by S3's names (``{"ServerSideEncryption": "aws:kms"}``) that
-            go with every request that knows them.
-        version_aware: paths may end in ``?versionId=…``, and a file that is read stays the version that it was when it
-            was opened.
-        use_listings_cache: keep listings, for `ls` and what is built on it. They are never trusted for more than that.
-        listings_expiry_time: seconds that a listing is kept; None is for ever.
-        max_paths: most listings that are kept; None is any number.
         asynchronous: the filesystem is used from coroutines only; synchronous calls raise `RuntimeError`.
         loop: the event loop for synchronous calls; fsspec's own if None.
         batch_size: fsspec's limit for its own batches of coroutines.
-        **options: how to reach S3: see `ConnectOptions`.
+        **options: see `FileSystemOptions`, and `ConnectOptions` for how to reach S3.
 
     Raises:
         TypeError: an option is unknown.
@@ -102,40 +91,13 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         *,
         transport: S3Transport | None = None,
         client: S3ClientLike | None = None,
-        max_concurrency: int | None = None,
-        default_block_size: int | None = None,
-        allow_bucket_creation: bool = False,
-        allow_bucket_deletion: bool = False,
-        requester_pays: bool = False,
-        s3_additional_kwargs: Mapping[str, Any] | None = None,
-        version_aware: bool = False,
-        use_listings_cache: bool = False,
-        listings_expiry_time: float | None = None,
-        max_paths: int | None = None,
         asynchronous: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
         batch_size: int | None = None,
-        **options: Unpack[ConnectOptions],
+        **options: Unpack[FileSystemOptions],
     ) -> None:
         super().__init__(asynchronous=asynchronous, loop=loop, batch_size=batch_size)
-        self._set_up(
-            lambda _: AsyncioRuntime(),
-            _threaded_transport,
-            connection=connection,
-            transport=transport,
-            client=client,
-            max_concurrency=max_concurrency,
-            default_block_size=default_block_size,
-            allow_bucket_creation=allow_bucket_creation,
-            allow_bucket_deletion=allow_bucket_deletion,
-            requester_pays=requester_pays,
-            s3_additional_kwargs=s3_additional_kwargs,
-            version_aware=version_aware,
-            use_listings_cache=use_listings_cache,
-            listings_expiry_time=listings_expiry_time,
-            max_paths=max_paths,
-            options=options,
-        )
+        self._set_up(lambda _: AsyncioRuntime(), _threaded_transport, connection, transport, client, options)
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -221,7 +183,7 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
             ValueError: the mode or compression is unknown, or an argument out of its bounds.
             LookupError: the encoding is unknown.
         """
-        cache_type = kwargs.pop("cache_type", None)
+        cache_type = kwargs.pop("cache_type", self._default_cache_type)
         opening, core = self._core(path, mode, block_size, compression, kwargs)
         if not self.asynchronous and not _running_loop():
             self._run(core.open)
@@ -288,6 +250,7 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         **kwargs: Any,
     ) -> AnyAioFile:
         """Open an object and return its asynchronous handle. Arguments and errors are those of `open`."""
+        self._refuse_in_synchronous_transaction()
         opening, core = self._core(path, mode, block_size, compression, kwargs)
         opening.require_async()
         await core.open()
@@ -298,7 +261,8 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         """Run a coroutine function on fsspec's loop for a synchronous caller."""
         if self.asynchronous:
             raise RuntimeError("the filesystem was made with asynchronous=True: use async with, or its coroutines")
-        loop = self.loop
+        # fsspec's own loop is another one in a forked child.
+        loop = self._loop if self._pid == os.getpid() else get_loop()
         if _running_loop() is loop:
             raise RuntimeError("a synchronous call would block the very event loop that is to serve it: use async with")
         ended = threading.Event()
@@ -347,37 +311,10 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
         *,
         transport: S3Transport | None = None,
         client: S3ClientLike | None = None,
-        max_concurrency: int | None = None,
-        default_block_size: int | None = None,
-        allow_bucket_creation: bool = False,
-        allow_bucket_deletion: bool = False,
-        requester_pays: bool = False,
-        s3_additional_kwargs: Mapping[str, Any] | None = None,
-        version_aware: bool = False,
-        use_listings_cache: bool = False,
-        listings_expiry_time: float | None = None,
-        max_paths: int | None = None,
-        **options: Unpack[ConnectOptions],
+        **options: Unpack[FileSystemOptions],
     ) -> None:
         super().__init__()
-        self._set_up(
-            ThreadRuntime,
-            _blocking_transport,
-            connection=connection,
-            transport=transport,
-            client=client,
-            max_concurrency=max_concurrency,
-            default_block_size=default_block_size,
-            allow_bucket_creation=allow_bucket_creation,
-            allow_bucket_deletion=allow_bucket_deletion,
-            requester_pays=requester_pays,
-            s3_additional_kwargs=s3_additional_kwargs,
-            version_aware=version_aware,
-            use_listings_cache=use_listings_cache,
-            listings_expiry_time=listings_expiry_time,
-            max_paths=max_paths,
-            options=options,
-        )
+        self._set_up(ThreadRuntime, _blocking_transport, connection, transport, client, options)
 
     @overload
     def open(
@@ -439,7 +376,7 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
         **kwargs: Any,
     ) -> AnyFile:
         """Open an object. Arguments and errors are those of `AioS3FileSystem.open`."""
-        cache_type = kwargs.pop("cache_type", None)
+        cache_type = kwargs.pop("cache_type", self._default_cache_type)
         opening, core = self._core(path, mode, block_size, compression, kwargs)
         self._run(core.open)
         return opening.over_file(

@@ -31,7 +31,6 @@ from pyathena.transport.values import (
     ObjectInfo,
     ObjectRef,
     PutOptions,
-    PutResult,
 )
 
 __all__ = ["ABORT_SECONDS", "WRITE_WINDOW", "PartWriter", "abort_upload", "begin_upload"]
@@ -93,6 +92,7 @@ class PartWriter:
         block_size: bytes of a part, 5 MiB or more; parts grow as the object does, so that 10 000 suffice.
         options: content headers and conditions.
         size: bytes of the whole object, if they are known: parts are then equal.
+        grows: whether parts grow where the size is not known; if not, 10 000 of them are the end of it.
         mode: ``w`` replaces what is there; ``x`` refuses it (the options say so too); ``a`` goes on behind it, if it is
             still the same when it is committed.
         written: called when the object has appeared.
@@ -107,6 +107,7 @@ class PartWriter:
         block_size: int,
         options: PutOptions,
         size: int | None = None,
+        grows: bool = True,
         mode: Literal["w", "x", "a"] = "w",
         written: Callable[[], object] = lambda: None,
     ) -> None:
@@ -119,7 +120,7 @@ class PartWriter:
         self._transport = transport
         self._runtime = runtime
         self.block_size = block_size if size is None else equal_part_size(size, block_size)
-        self._grows = size is None
+        self._grows = grows and size is None
         self._options = options
         self._buffer = bytearray()
         self._upload: MultipartUpload | None = None
@@ -129,6 +130,9 @@ class PartWriter:
         self._failed: BaseException | None = None
         self._mode = mode
         self._written = written
+        self._committed = False
+        self.deferred = False
+        """Whether closing the file leaves it to others to `commit` or `discard` it."""
         self.position = 0
         """Bytes of the object so far, those that were there before included."""
 
@@ -252,32 +256,42 @@ class PartWriter:
             raise
         self._buffer = bytearray()
 
-    async def commit(self) -> PutResult:
-        """Send the rest and make the object appear.
+    async def close(self) -> None:
+        """Do what `commit` does, unless that is left to a transaction, or to whoever opened the file so."""
+        if not self.deferred:
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Send the rest and make the object appear. Idempotent.
 
         Raises:
             S3AlreadyExistsError: the options say that it must not exist, and it does.
             S3Error: it could not be written. Nothing of it is left in S3.
         """
         self._raise_failure()
+        if self._committed:
+            return
         try:
-            if self._upload is None:
-                result = await self._transport.put_object(self.ref, self._buffer, options=self._options)
-                self._written()
-                return result
-            if self._buffer:
-                await self._send(self._buffer, len(self._buffer))
-            while self._in_flight:
-                await self._collect()
-            result = await self._transport.complete_multipart_upload(
-                self._upload, self._parts, options=complete_options(self._options)
-            )
+            await self._publish()
         except BaseException as error:
             await self._fail(error)
             raise
+        self._committed = True
         self._upload = None
+        self._buffer = bytearray()
         self._written()
-        return result
+
+    async def _publish(self) -> None:
+        if self._upload is None:
+            await self._transport.put_object(self.ref, self._buffer, options=self._options)
+            return
+        if self._buffer:
+            await self._send(self._buffer, len(self._buffer))
+        while self._in_flight:
+            await self._collect()
+        await self._transport.complete_multipart_upload(
+            self._upload, self._parts, options=complete_options(self._options)
+        )
 
     async def discard(self) -> None:
         """Stop what is in flight and leave nothing in S3. May be called more than once."""

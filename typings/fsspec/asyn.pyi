@@ -7,6 +7,8 @@ class AsyncFileSystem(AbstractFileSystem):
     asynchronous: bool
     batch_size: int | None
     disable_throttling: bool
+    _loop: Any
+    _pid: int
     def __init__(
         self, *args: Any, asynchronous: Any = ..., loop: Any = ..., batch_size: Any = ..., **kwargs: Any
     ) -> None: ...

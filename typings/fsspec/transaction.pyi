@@ -1,0 +1,9 @@
+from collections import deque
+from typing import Any
+
+class Transaction:
+    fs: Any
+    files: deque[Any]
+    def __init__(self, fs: Any, **kwargs: Any) -> None: ...
+    def start(self) -> None: ...
+    def complete(self, commit: bool = ...) -> None: ...
