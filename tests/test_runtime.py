@@ -240,7 +240,7 @@ def test_a_step_that_cannot_be_begun_stops_the_others_before_it_is_raised() -> N
 
     async def step(number: int) -> None:
         begun.append(number)
-        go_on.wait(0.1)
+        go_on.wait(0.02)
         ended.append(number)
 
     with pytest.raises(RuntimeError, match="no third"):

@@ -84,8 +84,10 @@ class AioS3File:
 
     @property
     def size(self) -> int:
-        """Bytes of the object that is read, or bytes written so far."""
-        return self._position if self._reader is None else self._reader.pinned.size or 0
+        """Bytes of the object that is read, or bytes written so far, those that were there before included."""
+        if self._writer is not None:
+            return self._writer.position
+        return 0 if self._reader is None else self._reader.pinned.size or 0
 
     def readable(self) -> bool:
         """Tell whether it was opened for reading."""
@@ -102,7 +104,7 @@ class AioS3File:
     def tell(self) -> int:
         """Return the position in bytes."""
         self._check_open()
-        return self._position
+        return self._position if self._writer is None else self._writer.position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move to a position, which may be behind the end, and return it. Sends nothing.
@@ -170,7 +172,6 @@ class AioS3File:
         view = memoryview(data).cast("B")
         if not writer.absorb(view):
             await writer.write(data)
-        self._position += view.nbytes
         return view.nbytes
 
     async def writelines(self, lines: Iterable[Buffer]) -> None:
@@ -272,6 +273,8 @@ class _FsspecFile(AbstractBufferedFile):
         super().__init__(
             fs, f"{ref.bucket}/{ref.key}", mode, core.block_size, cache_type="none", cache_options=None, size=0
         )
+        if self._writer is not None:
+            self.loc = self._writer.position  # behind what is appended to
         self._constructed = True
         self._cache = None
         self._cache_type = cache_type
@@ -405,7 +408,7 @@ class _FsspecFile(AbstractBufferedFile):
         view = memoryview(data).cast("B")
         if not writer.absorb(view):
             self._run(writer.write, data)
-        self.loc += view.nbytes
+        self.loc = writer.position
         return view.nbytes
 
     @override
@@ -454,6 +457,8 @@ class _FsspecFile(AbstractBufferedFile):
         except BaseException:
             self.closed = True
             raise
+        if self._writer is not None:
+            self.loc = self._writer.position
         return self
 
     @override

@@ -268,7 +268,11 @@ class RangeReader:
                 end = span.data.find(b"\n", low, len(span.data) if limit < 0 else low + limit) + 1
                 if not end and 0 <= limit <= len(span.data) - low:
                     end = low + limit
-                return self.ready(start, end - low) if end else None
+                stop = span.start + end
+                if not end or (self._follows(start) and self._runs_short(stop)):
+                    return None
+                self._expected = (stop, stop)
+                return span.data[low:end]
         return None
 
     async def read(self, start: int, length: int | None = None, *, looking: bool = False) -> bytes:

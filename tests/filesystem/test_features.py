@@ -612,7 +612,9 @@ def test_append_goes_on_behind_what_is_there_and_keeps_its_headers(make_face: Ma
             asyncio.run(_append(face.fs, more))
         else:
             with face.fs.open("bucket/key", "ab") as f:
+                before = f.tell()
                 f.write(more)
+                assert (before, f.tell()) == (len(face.content("key")), before + len(more))
 
     append(b"more")
     append(bytes(7 * MIB))
@@ -624,7 +626,9 @@ def test_append_goes_on_behind_what_is_there_and_keeps_its_headers(make_face: Ma
 
 async def _append(fs: Any, more: bytes) -> None:
     async with fs.open("bucket/key", "ab") as f:
+        before = f.tell()
         await f.write(more)
+        assert f.tell() == f.size == before + len(more)
 
 
 def test_append_to_what_is_not_there_makes_it_and_to_what_changed_meanwhile_fails(face: Face) -> None:

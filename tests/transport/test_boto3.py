@@ -711,11 +711,16 @@ def test_a_cancelled_body_that_is_out_waits_for_its_outcome() -> None:
     assert bytes(body.read(4)) == b""
 
 
-@pytest.mark.parametrize("method", ["head_object", "put_object"])
-def test_nothing_is_attempted_again_for_a_caller_that_was_cancelled(gate: Gate, method: str) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [lambda to: to.head_object(REF), lambda to: to.put_object(REF, b"x"), lambda to: to.copy_object(REF, REF)],
+    ids=["head", "put", "copy"],
+)
+def test_nothing_is_attempted_again_for_a_caller_that_was_cancelled(
+    gate: Gate, call: Callable[[ThreadedBoto3Transport], Coroutine[Any, Any, object]]
+) -> None:
     async def program(transport: ThreadedBoto3Transport) -> None:
-        arguments = () if method == "head_object" else (b"x",)
-        task = asyncio.create_task(getattr(transport, method)(REF, *arguments))
+        task = asyncio.create_task(call(transport))
         await asyncio.to_thread(gate.until_waiting, 1)
         task.cancel()
         await asyncio.sleep(0)
