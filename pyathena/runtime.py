@@ -159,6 +159,8 @@ async def _ended(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
 class _AsyncioTask(Generic[T]):
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
         self._task = asyncio.create_task(step)
+        # A step may fail whose result nobody needs any more, such as a read ahead: nobody is to be warned of it.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._task.__await__()
@@ -294,6 +296,7 @@ class _ThreadTask(Generic[T]):
 
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
         self._step = step
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._owner: object = None
         self._ended = threading.Event()
@@ -328,23 +331,33 @@ class _ThreadTask(Generic[T]):
         return self._result().__await__()
 
     @property
+    def _elsewhere(self) -> bool:
+        """Whether this is a forked child: the thread that runs the step is the parent's, and so is a lock it held."""
+        return self._process != os.getpid()
+
+    @property
     def lost(self) -> bool:
-        return self._ended.is_set() and self._outcome is None and self._error is None
+        return self._elsewhere or (self._ended.is_set() and self._outcome is None and self._error is None)
 
     async def _result(self) -> T:
         await self.wait()
         if self._outcome is None:
-            raise self._error or RuntimeError("the task was cancelled before it began")
+            raise self._error or RuntimeError("the task was cancelled before it began, or is another process's")
         return self._outcome[0]
 
     async def wait(self) -> None:
+        if self._elsewhere:
+            return
         self.run()
         self._ended.wait()
 
     def cancel(self) -> None:
-        self._end(self._step.close)
+        if not self._elsewhere:
+            self._end(self._step.close)
 
     async def settle(self) -> None:
+        if self._elsewhere:
+            return
         interruption: BaseException | None = None
         while not self._ended.is_set():
             try:

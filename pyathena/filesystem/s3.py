@@ -287,6 +287,7 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
     async def aclose(self) -> None:
         """Release the threads and connections of the filesystem's own transport. Idempotent."""
         self.closed = True
+        self._engine.runtime.close()
         if self._owned is not None:
             await self._owned.aclose()
 
@@ -390,7 +391,7 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
     def close(self) -> None:
         """Release the threads, and the connections of the filesystem's own transport. Idempotent."""
         self.closed = True
-        cast("ThreadRuntime", self._engine.runtime).close()
+        self._engine.runtime.close()
         if self._owned is not None:
             drive(self._owned.aclose())
 

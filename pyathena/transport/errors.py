@@ -217,8 +217,10 @@ class S3ThrottledError(S3Error):
 
 
 class S3ServerError(S3Error):
-    """S3 failed (5xx), or answered something that is no answer; what lacks a part, or is no range asked for, is not
-    retryable."""
+    """S3 failed (5xx), or answered something that is no answer.
+
+    Not retryable if the answer lacks something, or is about another range: the server would do so again.
+    """
 
     default_retryable = True
 

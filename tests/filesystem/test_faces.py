@@ -352,3 +352,16 @@ def test_versions_are_not_made_of_deleting_what_is_not_there(face: Face) -> None
     versions = asyncio.run(face.recording.inner.list_object_versions("bucket")).versions
     assert {version.key for version in versions} == {"dir/a"}
     asyncio.run(face.recording.inner.delete_objects("bucket", [ObjectKey(v.key, v.version_id) for v in versions]))
+
+
+def test_cat_ranges_of_an_object_that_is_replaced_meanwhile_are_no_mixture(face: Face) -> None:
+    face.put("key", b"\0" * 3 * MIB)
+
+    async def replace(operation: str) -> None:
+        if face.recording.requests.count("get_object_range") == 2:
+            await face.recording.inner.put_object(ObjectRef("bucket", "key"), b"\1" * 3 * MIB)
+
+    face.recording.before = replace
+    results = face.call("cat_ranges", ["bucket/key"] * 2, [0, 2 * MIB], [10, 2 * MIB + 10], max_gap=0)
+    assert {bytes(result) for result in results if isinstance(result, bytes)} in ({b"\0" * 10}, {b"\1" * 10})
+    assert any(isinstance(result, Exception) and "replaced while it was read" in str(result) for result in results)

@@ -160,3 +160,38 @@ def test_a_transport_that_suspends_is_refused_by_the_synchronous_face() -> None:
     fs = S3FileSystem(transport=ThreadedBoto3Transport(**OPTIONS))
     with pytest.raises(TypeError, match="AioS3FileSystem"):
         fs.info("bucket/key")
+
+
+FORK = """
+import os, sys, threading, time
+from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
+from pyathena.transport import InMemoryTransport
+
+class Slow(InMemoryTransport):
+    async def get_object_range(self, *args, **kwargs):
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.2)  # so that reads ahead are in flight when the process forks
+        return await super().get_object_range(*args, **kwargs)
+
+transport = Slow(buckets=["bucket"])
+data = os.urandom(20_000_000)
+blocking = S3FileSystem(transport=transport, default_block_size=1_000_000)
+blocking.pipe_file("bucket/key", data)
+aio = AioS3FileSystem(transport=InMemoryTransport(buckets=["bucket"]))
+aio.pipe_file("bucket/key", b"data")
+f = blocking.open("bucket/key")
+assert f.read(1_000_005) == data[:1_000_005]
+child = os.fork()
+if child == 0:
+    ok = f.read() == data[1_000_005:] and aio.cat_file("bucket/key") == b"data"
+    f.close()
+    os._exit(0 if ok else 1)
+assert f.read() == data[1_000_005:]
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print("both read")
+"""
+
+
+def test_both_faces_and_an_open_file_go_on_in_a_forked_child() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORK], check=False, capture_output=True, text=True, timeout=50)
+    assert ran.stdout == "both read\n", ran.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import gc
 import io
@@ -456,3 +457,42 @@ def test_after_async_with_has_begun_the_synchronous_shell_is_closed() -> None:
         assert await fs._cat_file("bucket/key") == b"asynchronous"
 
     asyncio.run(program())
+
+
+def test_a_read_ahead_that_fails_for_nobody_is_not_reported(caplog: pytest.LogCaptureFixture) -> None:
+    async def program() -> None:
+        fs, recording = fresh(asynchronous=True)
+        await put(recording, "key", bytes(20 * MIB))
+
+        async def fail_later(operation: str) -> None:
+            await asyncio.sleep(0)
+            if len(recording.requests) > 3:
+                raise OSError("no")
+
+        f = await fs.open_async("bucket/key")
+        recording.before = fail_later
+        for _ in range(2):
+            await f.read(MIB)
+        await asyncio.sleep(0.01)
+        del f
+        gc.collect()
+
+    asyncio.run(program())
+    assert "never retrieved" not in caplog.text
+
+
+def test_ctrl_c_in_synchronous_code_ends_what_was_begun_in_order() -> None:
+    fs, recording = fresh()
+
+    async def interrupt(operation: str) -> None:
+        if operation == "upload_part":
+            if recording.requests.count("upload_part") == 1:
+                _thread.interrupt_main()
+            await asyncio.Event().wait()
+
+    recording.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        fs.pipe_file("bucket/key", bytes(30 * MIB))
+    recording.before = None
+    assert not asyncio.run(recording.inner.list_multipart_uploads("bucket")).uploads
+    assert not fs.exists("bucket/key")

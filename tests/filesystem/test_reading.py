@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -292,5 +293,74 @@ def test_a_cancelled_read_can_be_done_again() -> None:
         assert recording.in_flight == 0
         recording.before = None
         assert await reader.read(8 * MIB, 4 * MIB) == DATA[8 * MIB : 12 * MIB]
+
+    asyncio.run(program())
+
+
+def test_requests_ahead_of_a_reader_are_no_more_than_the_limit_however_small_the_blocks() -> None:
+    async def program() -> None:
+        recording = await stored(DATA)
+        reader = reader_of(recording, block_size=1024, limit=4)
+        for start in range(0, len(DATA), 2 * MIB):
+            assert await reader.read(start, 2 * MIB) == DATA[start : start + 2 * MIB]
+            await asyncio.sleep(0)
+        assert recording.peak <= 8  # four for what is asked for, four ahead of it
+        await reader.aclose()
+
+    asyncio.run(program())
+
+
+@pytest.mark.parametrize("back_to", [0, 5 * MIB])
+def test_small_reads_after_a_step_back_are_read_ahead_too(back_to: int) -> None:
+    async def program() -> None:
+        recording = await stored(DATA)
+        reader = reader_of(recording)
+        await reader.read(0, 12 * MIB)
+        recording.taken()
+        for start in range(back_to, back_to + 300_000, 1000):
+            assert await reader.read(start, 1000) == DATA[start : start + 1000]
+        assert len(recording.taken()) < 10
+        await reader.aclose()
+
+    asyncio.run(program())
+
+
+def test_reading_on_in_another_event_loop_is_read_ahead_too() -> None:
+    recording = asyncio.run(stored(DATA))
+    reader = reader_of(recording)
+
+    async def read(start: int, stop: int) -> None:
+        for at in range(start, stop, 1000):
+            assert await reader.read(at, 1000) == DATA[at : at + 1000]
+
+    asyncio.run(read(0, 2_000_000))
+    recording.taken()
+    asyncio.run(read(2_000_000, 4_000_000))
+    assert len(recording.taken()) < 20
+
+
+@pytest.mark.parametrize("said", [5, 20])
+def test_a_size_that_was_said_wrongly_is_an_error_that_tells_both(said: int) -> None:
+    async def program() -> None:
+        recording = await stored(b"hello world")
+        reader = RangeReader(
+            PinnedObject(recording.transport, REF, size=said), AsyncioRuntime(), block_size=MIB, limit=4
+        )
+        with pytest.raises(ValueError, match=f"11 bytes, not size={said}"):
+            await reader.read(0)
+
+    asyncio.run(program())
+
+
+def test_no_copy_is_made_of_what_is_read_in_parallel() -> None:
+    async def program() -> None:
+        reader = reader_of(await stored(DATA))
+        await reader.read(0, 1)
+        tracemalloc.start()
+        data = await reader.read(0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert data == DATA
+        assert peak < 1.2 * len(DATA)
 
     asyncio.run(program())
