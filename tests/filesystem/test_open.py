@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import gc
 import io
 import os
 import pickle
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -487,7 +488,7 @@ def test_ctrl_c_in_synchronous_code_ends_what_was_begun_in_order() -> None:
     async def interrupt(operation: str) -> None:
         if operation == "upload_part":
             if recording.requests.count("upload_part") == 1:
-                _thread.interrupt_main()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             await asyncio.Event().wait()
 
     recording.before = interrupt
