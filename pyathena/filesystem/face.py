@@ -953,10 +953,13 @@ class Face:
         refuse_unknown(kwargs, "rm()")
         doomed: list[str] = []
         for one in _strip_each(path):
-            if has_magic(one) and not await self._engine.is_file(one):
-                doomed += await self._expand_path(one)
-            else:
+            if not has_magic(one) or await self._engine.is_file(one):
                 doomed.append(one)
+                continue
+            matched = await self._matches(one, maxdepth)
+            if not matched:
+                raise FileNotFoundError(errno.ENOENT, "There is nothing that this matches", one)
+            doomed += [name for name, entry in matched.items() if recursive or not _is_directory(entry)]
         removed = await self._engine.remove(doomed, recursive=recursive, maxdepth=maxdepth)
         if recursive and maxdepth is None and self._engine.allow_bucket_deletion:
             for one in doomed:
