@@ -265,21 +265,29 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         loop = self._loop if self._pid == os.getpid() else get_loop()
         if _running_loop() is loop:
             raise RuntimeError("a synchronous call would block the very event loop that is to serve it: use async with")
+        begun: list[asyncio.Task[Any] | None] = []
         ended = threading.Event()
 
         async def step() -> T:
+            begun.append(asyncio.current_task())
             try:
                 return await function(*args, **kwargs)
             finally:
                 ended.set()
 
-        future = asyncio.run_coroutine_threadsafe(step(), loop)
+        def stop(looks: int = 10) -> None:
+            if begun and begun[0] is not None:
+                begun[0].cancel()
+            elif looks:
+                loop.call_later(0.01, stop, looks - 1)  # it is just about to begin, if it does at all
+
         try:
-            return future.result()
+            return asyncio.run_coroutine_threadsafe(step(), loop).result()
         except KeyboardInterrupt:
             # What it has begun, such as an upload, is ended in order; a second Ctrl-C does not wait for that.
-            future.cancel()
-            ended.wait(2 * ABORT_SECONDS)
+            if not ended.is_set():
+                loop.call_soon_threadsafe(stop)
+                ended.wait(2 * ABORT_SECONDS)
             raise
 
     # --- the end ---------------------------------------------------------------------------------
