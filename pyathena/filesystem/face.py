@@ -382,7 +382,8 @@ class Face:
                 return {}
             return {pattern: entry}
         special = min(pattern.index(character) for character in "*?[" if character in pattern)
-        root, _, prefix = pattern[:special].rpartition("/")
+        cut = pattern.rfind("/", 0, special) + 1
+        root, prefix = pattern[:cut], pattern[cut:special]
         depth: int | None = pattern.count("/", special) + 1
         if "**" in pattern:
             below = pattern.count("/", pattern.index("**")) + 1
@@ -1123,6 +1124,14 @@ class Face:
         else:
             bucket, key = split(path)
             self._engine.listings.forget_below(bucket, as_prefix(key))
+
+    def invalidate_region_cache(self) -> None:
+        """Do nothing, as ``cache_regions`` does: boto3 keeps what it learnt of the regions of buckets."""
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, Any]:
+        """Say to fsspec that a URL which names a version needs a filesystem that knows of versions."""
+        return {} if split_version(path)[1] is None else {"version_aware": True}
 
     def split_path(self, path: Path) -> tuple[str, str, str | None]:
         """Split a path into bucket, key and version; the version is None where the filesystem is not aware of them."""

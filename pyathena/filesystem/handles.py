@@ -320,6 +320,46 @@ class _FsspecFile(AbstractBufferedFile):
         info = reader.pinned.info or self._run(reader.pinned.head)
         return info_entry(self._ref.bucket, info)
 
+    # --- the object, as s3fs's files tell of it --------------------------------------------------
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that the object is in."""
+        return self._ref.bucket
+
+    @property
+    def key(self) -> str:
+        """The key of the object."""
+        return self._ref.key
+
+    @property
+    def version_id(self) -> str | None:
+        """The version that is read; None if it is not pinned to one."""
+        return self._ref.version_id if self._reader is None else self._reader.ref.version_id
+
+    def metadata(self, **kwargs: Any) -> dict[str, str]:
+        """Tell the user metadata of the object, as the filesystem's `metadata` does."""
+        metadata: dict[str, str] = self.fs.metadata(self.path, **kwargs)
+        return metadata
+
+    def getxattr(self, xattr_name: str, **kwargs: Any) -> str | None:
+        """Tell one value of the user metadata, as the filesystem's `getxattr` does."""
+        value: str | None = self.fs.getxattr(self.path, xattr_name, **kwargs)
+        return value
+
+    def setxattr(self, copy_kwargs: dict[str, Any] | None = None, **metadata: str | None) -> None:
+        """Change the user metadata of an object that is there, as the filesystem's `setxattr` does."""
+        if self._writer is not None:
+            raise io.UnsupportedOperation(
+                f"{self.path!r} is being written: close it, and use the filesystem's setxattr"
+            )
+        self.fs.setxattr(self.path, copy_kwargs=copy_kwargs, **metadata)
+
+    def url(self, **kwargs: Any) -> str:
+        """Make a presigned URL, as the filesystem's `url` does."""
+        url: str = self.fs.url(self.path, **kwargs)
+        return url
+
     @override
     def __reduce__(self) -> tuple[Any, ...]:
         if self._reader is None or self.closed:

@@ -16,7 +16,7 @@ import fsspec.asyn
 import pytest
 
 from pyathena.filesystem.s3 import AioS3File, AioS3FileSystem, S3FileSystem
-from pyathena.transport import InMemoryTransport, ObjectRef
+from pyathena.transport import InMemoryTransport, ObjectRef, PutOptions
 from tests.recording import Recording, let_others_run
 
 MIB = 2**20
@@ -497,3 +497,20 @@ def test_ctrl_c_in_synchronous_code_ends_what_was_begun_in_order() -> None:
     recording.before = None
     assert not asyncio.run(recording.inner.list_multipart_uploads("bucket")).uploads
     assert not fs.exists("bucket/key")
+
+
+def test_an_open_file_tells_of_its_object_as_those_of_s3fs_do(sync_fs: tuple[Any, Recording]) -> None:
+    fs, recording = sync_fs
+    options = PutOptions(metadata={"a": "b"})
+    asyncio.run(recording.inner.put_object(ObjectRef("bucket", "dir/key"), TEXT, options=options))
+    with fs.open("bucket/dir/key") as f:
+        assert (f.bucket, f.key, f.version_id) == ("bucket", "dir/key", None)
+        assert f.metadata() == {"a": "b"}
+        f.setxattr(c="d")
+        assert f.getxattr("c") == "d"
+        assert "dir/key" in f.url(expires=60)
+
+
+def test_a_url_that_names_a_version_makes_the_filesystem_aware_of_versions() -> None:
+    assert S3FileSystem._get_kwargs_from_urls("s3://bucket/key?versionId=1") == {"version_aware": True}
+    assert S3FileSystem._get_kwargs_from_urls("s3://bucket/key") == {}
