@@ -641,7 +641,11 @@ def _read_range(
             receive(size)
             if to_the_end:
                 body.read(1)  # botocore compares the checksum when it finds the end, and only then
-    except (S3ConnectionError, S3TimeoutError) as error:
+    except BaseException as error:
+        # The traceback keeps this frame, and the owner of a buffer minds views that outlive it.
+        target.release()
+        if not isinstance(error, (S3ConnectionError, S3TimeoutError)):
+            raise
         abandonment.check()
         raise S3IncompleteReadError(
             f"The body broke off after {max(received, 0)} of {size} bytes: {error.strerror}",

@@ -280,6 +280,11 @@ class FilesystemMachine(RuleBasedStateMachine):
                 file.write(value.data)
         self.note(name, before + b"".join(value.data for value in values))
 
+    @rule(name=NAMES, large=LARGE, value=VALUES)
+    def append_to_a_large_object(self, name: tuple[int, str], large: Value, value: Value) -> None:
+        self.pipe_file(name, large)
+        self.append(name, [value])
+
     @rule(aim=AIMS, value=VALUES, mode=st.sampled_from(["wb", "ab"]))
     def raise_while_writing(self, aim: tuple[int, str] | int, value: Value, mode: str) -> None:
         name = self.aimed(aim)
@@ -547,8 +552,9 @@ def test_a_filesystem_holds_what_a_dict_would_hold(make: Callable[..., Any], kee
     run(lambda: over_memory(make, use_listings_cache=keep_listings), SEQUENCES)
 
 
+@pytest.mark.timeout(300)  # as above
 def test_a_filesystem_on_moto_holds_what_a_dict_would_hold(moto_endpoint: str) -> None:
-    fs: Any = S3FileSystem(endpoint_url=moto_endpoint, default_block_size=32 * KIB, allow_bucket_creation=True)
+    fs: Any = S3FileSystem(endpoint_url=moto_endpoint, default_block_size=MIB, allow_bucket_creation=True)
     numbers = itertools.count()
 
     def make() -> FilesystemMachine:
@@ -558,6 +564,6 @@ def test_a_filesystem_on_moto_holds_what_a_dict_would_hold(moto_endpoint: str) -
         return FilesystemMachine(fs, buckets, look_everywhere=False)
 
     try:
-        run(make, settings(SEQUENCES, max_examples=4, stateful_step_count=20))
+        run(make, settings(SEQUENCES, max_examples=6, stateful_step_count=20))
     finally:
         fs.close()
