@@ -15,7 +15,7 @@ from fsspec.utils import other_paths
 from pyathena.filesystem.engine import S3Engine
 from pyathena.runtime import run_all
 
-__all__ = ["file_size", "files_of", "has_magic", "local_sources", "make_room", "pair", "run_pairs"]
+__all__ = ["check_pairs", "file_size", "files_of", "has_magic", "local_sources", "make_room", "pair", "run_pairs"]
 
 T = TypeVar("T")
 
@@ -55,6 +55,21 @@ def pair(
     )
     targets = other_paths(list(sources), target, exists=into, flatten=not single)
     return list(zip(sources, targets, strict=True))
+
+
+def check_pairs(pairs: Sequence[tuple[str, str]], *, moving: bool = False) -> None:
+    """Check that no two sources go to one target, and, moving, that none goes where another one comes from.
+
+    Raises:
+        ValueError: they do; all but one of them would be lost.
+    """
+    sources = {source for source, _ in pairs}
+    taken: dict[str, str] = {}
+    for source, target in pairs:
+        if taken.setdefault(target, source) != source:
+            raise ValueError(f"both {taken[target]!r} and {source!r} would go to {target!r}, and one of them be lost")
+        if moving and target in sources:
+            raise ValueError(f"{source!r} would go to {target!r}, which is moved itself: move it first, or copy")
 
 
 async def run_pairs(

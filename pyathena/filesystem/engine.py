@@ -23,7 +23,7 @@ from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ran
 from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel
 from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
 from pyathena.runtime import Runtime, run_all
-from pyathena.transport.errors import S3DeleteDeniedError, S3DeleteError, S3NotFoundError
+from pyathena.transport.errors import S3DeleteDeniedError, S3DeleteError, S3Error, S3NotFoundError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.values import (
     MAX_DELETE_KEYS,
@@ -267,6 +267,14 @@ class S3Engine:
                 found[each.key] = summary_entry(bucket, each)
         return {entry["name"]: entry for entry in sorted(found.values(), key=_by_name)}
 
+    async def markers(self, path: str) -> list[str]:
+        """Find the empty keys that end in a slash at or below a path: they mark directories, and are hidden else."""
+        bucket, key = split(path)
+        found: list[str] = []
+        async for page in self.pages(bucket, as_prefix(key)):
+            found += [join(bucket, each.key) for each in page.objects if each.key.endswith("/") and not each.size]
+        return found
+
     async def pages(self, bucket: str, prefix: str, delimiter: str = "") -> AsyncIterator[ListPage]:
         """Go through a listing, page by page."""
         token = None
@@ -498,8 +506,7 @@ class S3Engine:
         """Return the options to write an object with."""
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode is 'overwrite' or 'create', got {mode!r}")
-        guessed, encoding = mimetypes.guess_type(ref.key)
-        options = (self.arguments if arguments is None else arguments).put(content_type=None if encoding else guessed)
+        options = (self.arguments if arguments is None else arguments).put(content_type=_guess_type(ref.key))
         return replace(options, if_none_match="*") if mode == "create" else options
 
     async def write_parts(
@@ -524,22 +531,21 @@ class S3Engine:
             progress: called with the bytes of each part that has arrived.
         """
         block = self.part_size(part_size)
-        if size <= 2 * block:
-            body = await read(ByteRange(0, size)) if size else b""
-            result = await self.transport.put_object(ref, body, options=options)
-            progress(size)
-        else:
+
+        async def send(upload: MultipartUpload, number: int, piece: ByteRange) -> CompletedPart:
+            body = await read(piece)
+            part = await self.transport.upload_part(upload, number, body, options=part_options(options))
+            progress(piece.size or 0)
+            return part
+
+        with self.listings.changing(ref.bucket, ref.key):
+            if size <= 2 * block:
+                body = await read(ByteRange(0, size)) if size else b""
+                result = await self.transport.put_object(ref, body, options=options)
+                progress(size)
+                return result
             parts = list(enumerate(split_range(0, size, equal_part_size(size, block)), start=1))
-
-            async def send(upload: MultipartUpload, number: int, piece: ByteRange) -> CompletedPart:
-                body = await read(piece)
-                part = await self.transport.upload_part(upload, number, body, options=part_options(options))
-                progress(piece.size or 0)
-                return part
-
-            result = await self.upload(ref, parts, send, options, max_concurrency)
-        self.listings.forget(ref.bucket, ref.key)
-        return result
+            return await self.upload(ref, parts, send, options, max_concurrency)
 
     def part_size(self, asked: int | None) -> int:
         """Return the bytes of a part."""
@@ -571,7 +577,7 @@ class S3Engine:
             done = await run_all(self.runtime, lambda part: send(upload, *part), parts, self.limit(max_concurrency))
             return await self.transport.complete_multipart_upload(upload, done, options=complete_options(options))
         except BaseException:
-            await abort_upload(self.transport, self.runtime, upload)
+            await abort_upload(self.transport, self.runtime, upload, self.arguments.request())
             raise
 
     def writer(
@@ -601,6 +607,7 @@ class S3Engine:
             grows=self._parts_grow,
             mode=mode,
             options=self.write_options(ref, "create" if mode == "x" else "overwrite", arguments),
+            guessed_type=_guess_type(ref.key),
             written=lambda: self.listings.forget(ref.bucket, ref.key),
         )
 
@@ -624,8 +631,16 @@ class S3Engine:
                 ref = self.ref(path)
                 keys = [ObjectKey(ref.key, ref.version_id)]
             doomed.setdefault(bucket, {}).update(dict.fromkeys(keys))
+        failures: list[S3Error] = []
         for bucket, found in doomed.items():
-            await self.remove_keys(bucket, list(found))
+            try:
+                await self.remove_keys(bucket, list(found))
+            except S3Error as error:  # the other buckets have nothing to do with it
+                failures.append(error)
+        if failures:
+            for failure in failures[1:]:
+                failures[0].add_note(str(failure))
+            raise failures[0]
         return [join(bucket, key.key) for bucket, found in doomed.items() for key in found]
 
     async def _keys_at_and_below(self, bucket: str, key: str, maxdepth: int | None) -> list[str]:
@@ -740,6 +755,11 @@ class S3Engine:
             )
         await self.transport.delete_bucket(bucket, options=self.arguments.request())
         self.listings.forget_below(bucket, "")
+
+
+def _guess_type(key: str) -> str | None:
+    guessed, encoding = mimetypes.guess_type(key)
+    return None if encoding else guessed
 
 
 def as_prefix(key: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import posixpath
 import re
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
@@ -22,6 +24,7 @@ from typing_extensions import Buffer, TypeIs
 
 from pyathena.filesystem import objects, transfer
 from pyathena.filesystem.bulk import (
+    check_pairs,
     file_size,
     files_of,
     has_magic,
@@ -41,6 +44,7 @@ from pyathena.filesystem.settings import FileSystemOptions
 from pyathena.filesystem.transaction import DeferredFile, S3Transaction
 from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
+from pyathena.transport.errors import S3NotFoundError
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
 from pyathena.transport.values import ConnectOptions, MultipartUpload, VersioningStatus
 
@@ -168,6 +172,9 @@ class Face:
     def _arguments(self, given: Mapping[str, Any], caller: str) -> Arguments:
         """Return parameters of S3's requests: those of the filesystem, and over them those of a call."""
         return self._engine.arguments.with_(given, caller)
+
+    def _refuse_to_block(self) -> None:
+        """Raise if what a coroutine writes here would have to be committed by synchronous code on the same loop."""
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -335,10 +342,18 @@ class Face:
             raise FileNotFoundError(errno.ENOENT, "There is nothing that this means", str(path))
         return [found[name] for name in sorted(found)]
 
+    async def _is_pattern(self, path: str, *, recursive: bool) -> bool:
+        """Tell whether a path is to be taken for a pattern: what has just this name comes first."""
+        if self._engine.version_aware and split_version(path)[1] is not None:
+            return False
+        if not has_magic(path) or await self._engine.is_file(path):
+            return False
+        return not (recursive and await self._engine.is_directory(path))
+
     async def _expand_one(
         self, path: str, recursive: bool, maxdepth: int | None, assume_literal: bool
     ) -> dict[str, Entry]:
-        if has_magic(path) and not assume_literal and not await self._engine.is_file(path):
+        if not assume_literal and await self._is_pattern(path, recursive=recursive):
             matched = await self._matches(path, maxdepth)
             if recursive and (maxdepth is None or maxdepth > 1):
                 deeper = None if maxdepth is None else maxdepth - 1
@@ -552,6 +567,7 @@ class Face:
         """
         arguments = self._arguments(kwargs, "pipe_file()")
         if self._intrans:
+            self._refuse_to_block()
             writer = self._engine.writer(
                 self._engine.ref(strip_protocol(path)),
                 block_size=chunksize,
@@ -561,6 +577,7 @@ class Face:
             self._defer(writer)
             await writer.open()
             await writer.write(value)
+            await writer.close()
             return
         await self._engine.write(
             strip_protocol(path),
@@ -593,11 +610,11 @@ class Face:
 
     async def _touch(self, path: Path, truncate: bool = True, **kwargs: Any) -> None:
         """Make an empty object. With ``truncate=False`` one that is there keeps its bytes and gets a new time."""
-        stripped = strip_protocol(path)
-        if not truncate and await self._engine.is_file(stripped):
-            await objects.set_metadata(self._engine, stripped, {}, kwargs)
-        else:
-            await self._pipe_file(path, b"", **kwargs)
+        if not truncate:
+            with suppress(FileNotFoundError):
+                await objects.set_metadata(self._engine, strip_protocol(path), {}, kwargs)
+                return
+        await self._pipe_file(path, b"", **kwargs)
 
     # --- copying ---------------------------------------------------------------------------------
 
@@ -660,14 +677,18 @@ class Face:
         if maxdepth is not None and maxdepth < 1:
             raise ValueError(f"maxdepth is 1 or more, got {maxdepth}")
         pairs = await self._copy_pairs(path1, path2, recursive, maxdepth)
+        check_pairs(pairs)
         ignore = (on_error or ("ignore" if recursive else "raise")) == "ignore"
         callback.set_size(len(pairs))
 
         async def copy(source: str, target: str) -> None:
             try:
                 await self._cp_file(source, target, **kwargs)
-            except FileNotFoundError:
-                if not ignore and (recursive or not await self._engine.is_directory(source)):
+            except S3NotFoundError as error:
+                # That the source is gone may be passed over, that the target's bucket is not there may not.
+                of_source = error.operation == "HeadObject" and error.bucket == split(source)[0]
+                passed_over = ignore or (not recursive and await self._engine.is_directory(source))
+                if not of_source or not passed_over:
                     raise
             callback.relative_update(1)
 
@@ -717,12 +738,16 @@ class Face:
     ) -> None:
         """Move objects within S3: copy them, and then delete those that were copied, and no others."""
         pairs = [each for each in await self._copy_pairs(path1, path2, recursive, maxdepth) if each[0] != each[1]]
+        check_pairs(pairs, moving=True)
 
         async def copy(source: str, target: str) -> str:
             await self._cp_file(source, target, **kwargs)
             return source
 
         copied = await run_pairs(self._engine, copy, pairs, None)
+        if recursive and maxdepth is None and pairs:
+            # What marks the directory, and is no object of its own, was not copied and goes too.
+            copied += await self._engine.markers(strip_protocol(path1))
         await self._engine.remove(copied)
 
     async def _merge(self, path: Path, filelist: Sequence[Path], **kwargs: Any) -> None:
@@ -806,6 +831,7 @@ class Face:
         pattern = isinstance(asked, str) and has_magic(asked)
         pairs = pair(files, asked, target, target_is_directory=into, pattern=pattern)
         pairs = await self._engine.runtime.offload(files_of, pairs)
+        check_pairs(pairs)
         callback.set_size(len(pairs))
 
         async def put(source: str, target: str) -> None:
@@ -844,12 +870,12 @@ class Face:
         if hasattr(lpath if outfile is None else outfile, "write"):
             data = await self._cat_file(rpath, version_id=version_id, max_concurrency=max_concurrency, **kwargs)
             callback.set_size(len(data))
-            (lpath if outfile is None else outfile).write(data)
+            await self._engine.runtime.offload((lpath if outfile is None else outfile).write, data)
             callback.relative_update(len(data))
             return
         try:
             await self._download(rpath, os.fspath(lpath), callback, version_id, max_concurrency, kwargs)
-        except FileNotFoundError:
+        except S3NotFoundError:
             if not await self._isdir(rpath):
                 raise
             await self._engine.runtime.offload(os.makedirs, lpath, exist_ok=True)
@@ -908,6 +934,7 @@ class Face:
         if _is_path(lpath):
             into = _ends_in_slash(lpath) or await self._engine.runtime.offload(os.path.isdir, lpath)
         pairs = await self._pairs(rpath, target, recursive, maxdepth, target_is_directory=into)
+        check_pairs([(source, posixpath.normpath(local)) for source, local in pairs])
         single = not recursive and not into and len(pairs) == 1
         root = target if isinstance(target, str) and not single else None
         await self._engine.runtime.offload(make_room, root, [local for _, local in pairs])
@@ -917,7 +944,7 @@ class Face:
             with callback.branched(source, local) as child:
                 try:
                     await self._download(source, local, child, version_id, max_concurrency, kwargs)
-                except FileNotFoundError:
+                except S3NotFoundError:
                     if recursive or not await self._engine.is_directory(source):
                         raise
             callback.relative_update(1)
@@ -954,7 +981,7 @@ class Face:
         refuse_unknown(kwargs, "rm()")
         doomed: list[str] = []
         for one in _strip_each(path):
-            if not has_magic(one) or await self._engine.is_file(one):
+            if not await self._is_pattern(one, recursive=recursive):
                 doomed.append(one)
                 continue
             matched = await self._matches(one, maxdepth)
@@ -1208,7 +1235,7 @@ class Face:
         ) -> None: ...
 
 
-_WITHOUT_MIRROR: Final = frozenset(["copy_pairs", "download", "expand", "expand_one", "matches", "pairs"])
+_WITHOUT_MIRROR: Final = frozenset(["copy_pairs", "download", "expand", "expand_one", "is_pattern", "matches", "pairs"])
 
 
 def _mirror(name: str) -> Callable[..., Any]:

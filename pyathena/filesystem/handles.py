@@ -350,9 +350,7 @@ class _FsspecFile(AbstractBufferedFile):
     def setxattr(self, copy_kwargs: dict[str, Any] | None = None, **metadata: str | None) -> None:
         """Change the user metadata of an object that is there, as the filesystem's `setxattr` does."""
         if self._writer is not None:
-            raise io.UnsupportedOperation(
-                f"{self.path!r} is being written: close it, and use the filesystem's setxattr"
-            )
+            raise io.UnsupportedOperation(f"{self.path!r} is being written: close it, and use fs.setxattr")
         self.fs.setxattr(self.path, copy_kwargs=copy_kwargs, **metadata)
 
     def url(self, **kwargs: Any) -> str:

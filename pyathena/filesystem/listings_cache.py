@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pyathena.filesystem.listing import Entry
 
@@ -91,6 +92,14 @@ class ListingsCache:
             while (end := key.rfind("/", 0, end)) >= 0:
                 self._listings.pop((bucket, key[: end + 1]), None)
             self._listings.pop((bucket, ""), None)
+
+    @contextmanager
+    def changing(self, bucket: str, key: str) -> Iterator[None]:
+        """Do what `forget` does when the block ends, however it does: a write that failed may have happened."""
+        try:
+            yield
+        finally:
+            self.forget(bucket, key)
 
     def forget_below(self, bucket: str, prefix: str) -> None:
         """Drop the listings of a directory, of all below it and of those above it; of a whole bucket if it is empty."""

@@ -6,15 +6,24 @@ Coroutines over the engine; nothing here knows fsspec or asyncio.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from pyathena.filesystem.engine import S3Engine, as_prefix
 from pyathena.filesystem.listing import Entry, directory_entry, version_entry
+from pyathena.filesystem.options import Arguments
 from pyathena.filesystem.paths import join, split
-from pyathena.filesystem.writing import abort_upload
+from pyathena.filesystem.writing import CONTENT_FIELDS, abort_upload
 from pyathena.runtime import run_all
 from pyathena.transport.protocol import PresignedOperation
-from pyathena.transport.values import MultipartUpload, ObjectKey, ObjectVersion, RequestOptions, VersioningStatus
+from pyathena.transport.values import (
+    MultipartUpload,
+    ObjectKey,
+    ObjectRef,
+    ObjectVersion,
+    RequestOptions,
+    VersioningStatus,
+)
 
 __all__ = [
     "bucket_versioning",
@@ -39,7 +48,7 @@ async def list_versions(engine: S3Engine, bucket: str, prefix: str) -> list[Obje
     token = None
     while True:
         page = await engine.transport.list_object_versions(
-            bucket, prefix=prefix, token=token, options=engine.arguments.list()
+            bucket, prefix=prefix, token=token, options=engine.arguments.list_versions()
         )
         found += page.versions
         token = page.next_token
@@ -57,7 +66,7 @@ async def list_directory_versions(engine: S3Engine, path: str) -> list[Entry]:
     token = None
     while True:
         page = await engine.transport.list_object_versions(
-            bucket, prefix=prefix, delimiter="/", token=token, options=engine.arguments.list()
+            bucket, prefix=prefix, delimiter="/", token=token, options=engine.arguments.list_versions()
         )
         entries += [version_entry(bucket, each) for each in page.versions if not each.is_delete_marker]
         entries += [directory_entry(bucket, each) for each in page.prefixes]
@@ -98,19 +107,20 @@ async def set_metadata(
     ref = engine.ref(path)
     info = await engine.head(ref)
     changed = {**info.metadata, **{name.lower().replace("_", "-"): value for name, value in metadata.items()}}
-    kept = {
-        name: getattr(info, name)
-        for name in ("content_type", "content_encoding", "content_disposition", "content_language", "cache_control")
-    }
-    options = engine.arguments.with_(arguments, "setxattr()").copy(
+    # What the filesystem says of content and metadata is for new objects; this one has its own.
+    options = replace(
+        engine.arguments.copy(),
         source_if_match=info.etag,
         metadata_directive="REPLACE",
         metadata={name: value for name, value in changed.items() if value is not None},
         storage_class=info.storage_class,
-        **kept,
+        server_side_encryption=info.server_side_encryption,
+        kms_key_id=info.kms_key_id,
+        **{name: getattr(info, name) for name in CONTENT_FIELDS},
     )
-    await engine.transport.copy_object(ref, engine.ref(path.partition("?versionId=")[0]), options=options)
-    engine.listings.forget(ref.bucket, ref.key)
+    said = Arguments(arguments, "setxattr()")
+    with engine.listings.changing(ref.bucket, ref.key):
+        await engine.transport.copy_object(ref, ObjectRef(ref.bucket, ref.key), options=said.over(options))
 
 
 async def get_tags(engine: S3Engine, path: str) -> dict[str, str]:
@@ -177,7 +187,7 @@ async def clear_uploads(engine: S3Engine, path: str) -> None:
     """Abort all multipart uploads that are open in a bucket, or below a path in it."""
 
     async def abort(upload: MultipartUpload) -> None:
-        await abort_upload(engine.transport, engine.runtime, upload)
+        await abort_upload(engine.transport, engine.runtime, upload, engine.arguments.request())
 
     await run_all(engine.runtime, abort, await list_uploads(engine, path), engine.max_concurrency)
 

@@ -139,6 +139,10 @@ class Arguments:
         """Return options for listings."""
         return self._options(RequestOptions(), _REQUEST, _LIST_EXTRA)
 
+    def list_versions(self) -> RequestOptions:
+        """Return options for listings of versions."""
+        return self._options(RequestOptions(), _REQUEST, _LIST_EXTRA - {"FetchOwner"})
+
     def delete(self) -> RequestOptions:
         """Return options for DeleteObjects."""
         return self._options(RequestOptions(), _REQUEST, _DELETE_EXTRA)
@@ -162,13 +166,22 @@ class Arguments:
         )
         return self._options(options, _COPY, _COPY_EXTRA)
 
+    def over(self, options: CopyOptions) -> CopyOptions:
+        """Return these options with what was said in the place of theirs."""
+        return self._options(options, _COPY, _COPY_EXTRA)
+
     def _options(self, options: O, names: Mapping[str, str], extra: frozenset[str]) -> O:
         said = {names[name]: value for name, value in self._given.items() if name in names}
         rest = {name: value for name, value in self._given.items() if name in extra}
         pays = bool(self._given.get("requester_pays")) or self._given.get("RequestPayer") == "requester"
         if not said and not rest and not pays:
             return options
-        return replace(options, **said, requester_pays=pays, extra_args=rest)
+        return replace(
+            options,
+            **said,
+            requester_pays=pays or options.requester_pays,
+            extra_args={**options.extra_args, **rest},
+        )
 
     def _customer_key(self, prefix: str = "") -> CustomerKey | None:
         key = self._given.get(f"{prefix}SSECustomerKey")

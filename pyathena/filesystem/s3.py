@@ -290,6 +290,28 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
                 ended.wait(2 * ABORT_SECONDS)
             raise
 
+    @override
+    def _open(
+        self,
+        path: Path,
+        mode: str = "rb",
+        block_size: int | None = None,
+        autocommit: bool = True,
+        cache_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> S3OpenFile:
+        """Open an object in binary mode, for what fsspec builds on that."""
+        file = self.open(
+            path, mode, block_size=block_size, autocommit=autocommit, cache_options=cache_options, **kwargs
+        )
+        assert isinstance(file, S3OpenFile)
+        return file
+
+    @override
+    def _refuse_to_block(self) -> None:
+        if not self.transaction.asynchronous and _running_loop() is not self._loop:
+            raise RuntimeError("a coroutine in a synchronous transaction: use `async with fs.transaction`")
+
     # --- the end ---------------------------------------------------------------------------------
 
     async def aclose(self) -> None:
@@ -395,6 +417,23 @@ class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
     @override
     def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         return drive(cast("Coroutine[Any, Any, T]", function(*args, **kwargs)))
+
+    @override
+    def _open(
+        self,
+        path: Path,
+        mode: str = "rb",
+        block_size: int | None = None,
+        autocommit: bool = True,
+        cache_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> S3File:
+        """Open an object in binary mode, for what fsspec builds on that."""
+        file = self.open(
+            path, mode, block_size=block_size, autocommit=autocommit, cache_options=cache_options, **kwargs
+        )
+        assert isinstance(file, S3File)
+        return file
 
     def close(self) -> None:
         """Release the threads, and the connections of the filesystem's own transport. Idempotent."""

@@ -3,11 +3,12 @@
 What is written by `open` and `pipe` inside of ``with fs.transaction`` or ``async with fs.transaction`` is held back,
 its parts uploaded already, until the block ends; an exception drops all of it. S3 has no commit of several objects: if
 one cannot be made to appear at the end, those before it have, those behind it do not. Copies and deletions are done at
-once.
+once. A transaction is the filesystem instance's: other threads that write by the same instance take part in it.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -48,14 +49,24 @@ class S3Transaction(Transaction):
 
     @override
     def complete(self, commit: bool = True) -> None:
-        """Make all appear, or drop them; where one cannot be made to appear, those behind it are dropped."""
+        """Make all appear, or drop them; where one cannot be made to appear, those behind it are dropped.
+
+        A file that was not closed is dropped with a warning: nobody knows what is missing of it.
+        """
         try:
-            super().complete(commit)
-        except BaseException:
-            for file in self.files:
-                file.discard()
-            self.files.clear()
-            raise
+            while commit and self.files:
+                file = self.files[0]
+                if self._whole(file.writer):
+                    file.commit()
+                else:
+                    file.discard()
+                self.files.popleft()
+        finally:
+            try:
+                for file in self.files:
+                    file.discard()
+            finally:
+                self._end()
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -67,10 +78,33 @@ class S3Transaction(Transaction):
     ) -> None:
         try:
             while kind is None and self.files:
-                await self.files[0].writer.commit()
+                writer = self.files[0].writer
+                await (writer.commit() if self._whole(writer) else writer.discard())
                 self.files.popleft()
         finally:
-            for file in self.files:
-                await file.writer.discard()
-            self.files.clear()
-            super().complete()  # of nothing: it ends the transaction
+            try:
+                for file in self.files:
+                    await file.writer.discard()
+            finally:
+                self._end()
+
+    def _whole(self, writer: PartWriter) -> bool:
+        """Tell whether an object is to appear: not if it was dropped, or never closed."""
+        if writer.discarded:
+            return False
+        if not writer.closed:
+            warnings.warn(
+                f"{writer.ref.bucket}/{writer.ref.key} was not closed when its transaction ended, so nothing of it was "
+                "written",
+                ResourceWarning,
+                stacklevel=3,
+            )
+        return writer.closed
+
+    def _end(self) -> None:
+        """End the transaction, whatever came of it; what is written from now on appears by itself."""
+        self.files.clear()
+        fs, self.fs = self.fs, None
+        if fs is not None:
+            fs._intrans = False
+            fs._transaction = None

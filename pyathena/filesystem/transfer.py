@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -17,7 +19,7 @@ from typing_extensions import Buffer
 from pyathena.filesystem.engine import S3Engine
 from pyathena.filesystem.options import Arguments
 from pyathena.filesystem.planning import equal_part_size, split_range
-from pyathena.filesystem.writing import WRITE_WINDOW
+from pyathena.filesystem.writing import ABORT_SECONDS, WRITE_WINDOW
 from pyathena.runtime import run_all
 from pyathena.transport.errors import S3InvalidRequestError, S3NotSupportedError, S3PermissionError
 from pyathena.transport.values import (
@@ -80,15 +82,13 @@ async def copy_file(
     info = await engine.head(source, arguments)
     options = arguments.copy(source_if_match=info.etag)
     part_size = await _part_size_of(engine, source, info) if preserve_etag else None
-    if part_size is None and (info.size <= _COPY_AT_ONCE or (preserve_etag and info.size <= MAX_PART_SIZE)):
-        result = await engine.transport.copy_object(source, target, options=options)
-    else:
+    with engine.listings.changing(target.bucket, target.key):
+        if part_size is None and (info.size <= _COPY_AT_ONCE or (preserve_etag and info.size <= MAX_PART_SIZE)):
+            return await engine.transport.copy_object(source, target, options=options)
         options = await _with_what_a_copy_keeps(engine, source, info, options)
         size = part_size or equal_part_size(info.size, _COPY_PART)
         pieces = [(source, piece) for piece in split_range(0, info.size, size)]
-        result = await _copy_pieces(engine, target, pieces, options, max_concurrency)
-    engine.listings.forget(target.bucket, target.key)
-    return result
+        return await _copy_pieces(engine, target, pieces, options, max_concurrency)
 
 
 async def _part_size_of(engine: S3Engine, source: ObjectRef, info: ObjectInfo) -> int | None:
@@ -174,9 +174,8 @@ async def merge_files(
         count = -(-info.size // MAX_PART_SIZE)
         pieces += [(source, piece) for piece in split_range(0, info.size, -(-info.size // max(count, 1)) or 1)]
     etags = {source: info.etag for source, info in zip(sources, infos, strict=True)}
-    result = await _copy_pieces(engine, target, pieces, arguments.copy(), etags=etags)
-    engine.listings.forget(target.bucket, target.key)
-    return result
+    with engine.listings.changing(target.bucket, target.key):
+        return await _copy_pieces(engine, target, pieces, arguments.copy(), etags=etags)
 
 
 # --- from and to local files ---------------------------------------------------------------------
@@ -210,13 +209,31 @@ async def put_file(
     """
     ref = engine.ref(path)
     options = engine.write_options(ref, mode, arguments)
-    size = await engine.runtime.offload(os.path.getsize, local_path)
+    size = await engine.runtime.offload(_known_size, local_path)
+    if size is None:
+        # A pipe, or a file of the kernel's, whose size nobody knows before its end.
+        data = await engine.runtime.offload(_read_all, local_path)
+        result = await engine.write(path, data, mode=mode, arguments=arguments, part_size=part_size)
+        progress(len(data))
+        return result
 
     async def read(piece: ByteRange) -> Buffer:
         return await engine.runtime.offload(_read_piece, local_path, piece)
 
     limit = _within_window(engine, engine.part_size(part_size), max_concurrency)
     return await engine.write_parts(ref, size, read, options, part_size, limit, progress)
+
+
+def _known_size(local_path: str) -> int | None:
+    told = os.stat(local_path)
+    if not stat.S_ISREG(told.st_mode) or (told.st_size == 0 and _read_all(local_path, 1)):
+        return None
+    return told.st_size
+
+
+def _read_all(local_path: str, size: int = -1) -> bytes:
+    with open(local_path, "rb") as file:
+        return file.read(size)
 
 
 def _read_piece(local_path: str, piece: ByteRange) -> bytes:
@@ -265,8 +282,10 @@ async def get_file(
     expect(size)
     if await engine.runtime.offload(os.path.isdir, local_path):
         raise IsADirectoryError(f"{local_path} is a directory; give the name of a file")
-    temporary = f"{local_path}.{secrets.token_hex(4)}.part"
     offload = engine.runtime.offload
+    # What a link points to is replaced, not the link.
+    target = await offload(os.path.realpath, local_path)
+    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.part")
     try:
         await offload(_create, temporary, b"" if first is None else first.data, size)
         progress(0 if first is None else first.size)
@@ -278,11 +297,27 @@ async def get_file(
 
         pieces = split_range(0 if first is None else first.size, size, engine.block_size)
         await run_all(engine.runtime, fetch, pieces, _within_window(engine, engine.block_size, max_concurrency))
-        await offload(os.replace, temporary, local_path)
+        await offload(_put_in_place, temporary, target)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        await engine.runtime.shield(offload(_remove, temporary), ABORT_SECONDS)
         raise
+
+
+def _put_in_place(temporary: str, target: str) -> None:
+    """Give a file its name, with the permissions of the one that it replaces; a device or a pipe is written to."""
+    if os.path.exists(target) and not os.path.isfile(target):
+        with open(temporary, "rb") as source, open(target, "wb") as sink:
+            shutil.copyfileobj(source, sink)
+        os.unlink(temporary)
+        return
+    if os.path.exists(target):
+        shutil.copymode(target, temporary)
+    os.replace(temporary, target)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _create(path: str, first: bytes | memoryview, size: int) -> None:

@@ -17,7 +17,15 @@ from typing_extensions import Buffer
 from pyathena.filesystem.options import begin_options, complete_options, part_options
 from pyathena.filesystem.planning import equal_part_size, growing_part_size, split_range
 from pyathena.runtime import Runtime, Task, settle_all
-from pyathena.transport.errors import S3AlreadyExistsError, S3Error, S3NotFoundError
+from pyathena.transport.errors import (
+    S3AlreadyExistsError,
+    S3ConnectionError,
+    S3Error,
+    S3NotFoundError,
+    S3NotSupportedError,
+    S3PermissionError,
+    S3PreconditionError,
+)
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.values import (
     MAX_PART_SIZE,
@@ -31,16 +39,17 @@ from pyathena.transport.values import (
     ObjectInfo,
     ObjectRef,
     PutOptions,
+    RequestOptions,
 )
 
-__all__ = ["ABORT_SECONDS", "WRITE_WINDOW", "PartWriter", "abort_upload", "begin_upload"]
+__all__ = ["ABORT_SECONDS", "CONTENT_FIELDS", "WRITE_WINDOW", "PartWriter", "abort_upload", "begin_upload"]
 
 _logger = logging.getLogger("pyathena.filesystem")
 
 WRITE_WINDOW: Final = 64 * 2**20
 """Most bytes of parts in flight; at least one part always is."""
 
-_CONTENT: Final = ("content_type", "content_encoding", "content_disposition", "content_language", "cache_control")
+CONTENT_FIELDS: Final = ("content_type", "content_encoding", "content_disposition", "content_language", "cache_control")
 
 BEGIN_SECONDS: Final = 20.0
 """How long an upload that is given up while it is begun may take to tell its id: our clients' time limits."""
@@ -59,7 +68,10 @@ async def begin_upload(
     task = runtime.spawn(transport.create_multipart_upload(ref, options=begin_options(options)))
 
     async def give_up() -> None:
-        await abort_upload(transport, runtime, await task)
+        request = RequestOptions(
+            requester_pays=options.requester_pays, expected_bucket_owner=options.expected_bucket_owner
+        )
+        await abort_upload(transport, runtime, await task, request)
 
     try:
         await task.wait()
@@ -70,10 +82,12 @@ async def begin_upload(
     return await task
 
 
-async def abort_upload(transport: S3Transport, runtime: Runtime, upload: MultipartUpload) -> None:
+async def abort_upload(
+    transport: S3Transport, runtime: Runtime, upload: MultipartUpload, options: RequestOptions
+) -> None:
     """Abort an upload, whatever comes in between, within `ABORT_SECONDS`. That it cannot be aborted is logged."""
     try:
-        await runtime.shield(transport.abort_multipart_upload(upload), ABORT_SECONDS)
+        await runtime.shield(transport.abort_multipart_upload(upload, options=options), ABORT_SECONDS)
     except S3NotFoundError:
         pass  # there is nothing left of it
     except (S3Error, TimeoutError) as error:
@@ -95,7 +109,8 @@ class PartWriter:
         grows: whether parts grow where the size is not known; if not, 10 000 of them are the end of it.
         mode: ``w`` replaces what is there; ``x`` refuses it (the options say so too); ``a`` goes on behind it, if it is
             still the same when it is committed.
-        written: called when the object has appeared.
+        guessed_type: a content type that was not said but guessed: an object that is appended to keeps its own.
+        written: called when the object has appeared, or may have.
     """
 
     def __init__(
@@ -109,6 +124,7 @@ class PartWriter:
         size: int | None = None,
         grows: bool = True,
         mode: Literal["w", "x", "a"] = "w",
+        guessed_type: str | None = None,
         written: Callable[[], object] = lambda: None,
     ) -> None:
         if block_size < MIN_PART_SIZE and (size is None or size > block_size):
@@ -129,8 +145,13 @@ class PartWriter:
         self._part_number = 1
         self._failed: BaseException | None = None
         self._mode = mode
+        self._guessed_type = guessed_type
         self._written = written
         self._committed = False
+        self.closed = False
+        """Whether the file was closed, so that all of the object is here."""
+        self.discarded = False
+        """Whether it was dropped."""
         self.deferred = False
         """Whether closing the file leaves it to others to `commit` or `discard` it."""
         self.position = 0
@@ -144,19 +165,25 @@ class PartWriter:
         Raises:
             FileExistsError: the object must not be there, and is.
         """
-        mode, self._mode = self._mode, "w"
-        if mode == "w":
+        if self._mode == "w":
             return
         try:
             info = await self._transport.head_object(self.ref, options=self._look)
         except S3NotFoundError:
             self._options = replace(self._options, if_none_match="*")
-            return
-        if mode == "x":
-            raise S3AlreadyExistsError(
-                "The object exists already", operation="HeadObject", bucket=self.ref.bucket, key=self.ref.key
-            )
-        await self._go_on_behind(info)
+        else:
+            if self._mode == "x":
+                raise S3AlreadyExistsError(
+                    "The object exists already", operation="HeadObject", bucket=self.ref.bucket, key=self.ref.key
+                )
+            await self._go_on_behind(info)
+        self._mode = "w"  # what mattered of it is in the options and the buffer now
+
+    @property
+    def _request(self) -> RequestOptions:
+        return RequestOptions(
+            requester_pays=self._options.requester_pays, expected_bucket_owner=self._options.expected_bucket_owner
+        )
 
     @property
     def _look(self) -> GetOptions:
@@ -168,8 +195,13 @@ class PartWriter:
 
     async def _go_on_behind(self, info: ObjectInfo) -> None:
         """Begin with the bytes, headers and metadata of the object that is there."""
-        names = (*_CONTENT, "metadata", "storage_class")
+        names = (*CONTENT_FIELDS, "metadata", "storage_class", "server_side_encryption", "kms_key_id")
         kept = {name: getattr(self._options, name) or getattr(info, name) for name in names}
+        if self._guessed_type is not None and self._options.content_type == self._guessed_type:
+            kept["content_type"] = info.content_type
+        if not self._options.tags:
+            with contextlib.suppress(S3NotSupportedError, S3PermissionError):  # not every server or role has them
+                kept["tags"] = await self._transport.get_object_tagging(self.ref, options=self._request)
         self._options = replace(self._options, **kept, if_match=info.etag)
         self.position = info.size
         if info.size == 0:
@@ -178,6 +210,13 @@ class PartWriter:
             if info.size < MIN_PART_SIZE:
                 pinned = replace(self._look, if_match=info.etag)
                 answer = await self._transport.get_object_range(self.ref, ByteRange(0), options=pinned)
+                if answer.etag != info.etag:  # not every server heeds If-Match
+                    raise S3PreconditionError(
+                        "The object was replaced while it was opened for appending; open it again",
+                        operation="GetObject",
+                        bucket=self.ref.bucket,
+                        key=self.ref.key,
+                    )
                 self._buffer += answer.data
                 return
             # S3 copies it within itself.
@@ -207,7 +246,7 @@ class PartWriter:
 
     def absorb(self, view: memoryview) -> bool:
         """Take bytes that need nothing to be sent, if they are such; else return False. Never waits."""
-        if self._failed is not None or len(self._buffer) + view.nbytes > self._part_size():
+        if self._mode != "w" or self._over or len(self._buffer) + view.nbytes > self._part_size():
             return False
         self._buffer += view
         self.position += view.nbytes
@@ -219,7 +258,8 @@ class PartWriter:
         Raises:
             S3Error: an earlier part failed. Nothing of the object is left in S3.
         """
-        self._raise_failure()
+        self._refuse_if_over()
+        await self.open()
         view = memoryview(data).cast("B")
         immutable = isinstance(data, bytes)
         at = 0
@@ -245,7 +285,8 @@ class PartWriter:
 
     async def flush(self) -> None:
         """Send what fills a part. The object does not appear before `commit`."""
-        self._raise_failure()
+        self._refuse_if_over()
+        await self.open()
         size = self._part_size()
         if len(self._buffer) < size:
             return
@@ -258,6 +299,9 @@ class PartWriter:
 
     async def close(self) -> None:
         """Do what `commit` does, unless that is left to a transaction, or to whoever opened the file so."""
+        if self.discarded:
+            self._refuse_if_over()  # a transaction that ended before has dropped it
+        self.closed = True
         if not self.deferred:
             await self.commit()
 
@@ -268,18 +312,20 @@ class PartWriter:
             S3AlreadyExistsError: the options say that it must not exist, and it does.
             S3Error: it could not be written. Nothing of it is left in S3.
         """
-        self._raise_failure()
         if self._committed:
             return
+        self._refuse_if_over()
         try:
+            await self.open()
             await self._publish()
         except BaseException as error:
             await self._fail(error)
             raise
+        finally:
+            self._written()  # also if it failed: it may have happened
         self._committed = True
         self._upload = None
         self._buffer = bytearray()
-        self._written()
 
     async def _publish(self) -> None:
         if self._upload is None:
@@ -295,6 +341,7 @@ class PartWriter:
 
     async def discard(self) -> None:
         """Stop what is in flight and leave nothing in S3. May be called more than once."""
+        self.discarded = not self._committed
         self._buffer = bytearray()
         in_flight, self._in_flight = [task for _, task in self._in_flight], deque()
         upload, self._upload = self._upload, None
@@ -304,7 +351,7 @@ class PartWriter:
             await settle_all(in_flight)
         finally:
             if upload is not None:
-                await abort_upload(self._transport, self._runtime, upload)
+                await abort_upload(self._transport, self._runtime, upload, self._request)
 
     # --- parts -----------------------------------------------------------------------------------
 
@@ -327,6 +374,14 @@ class PartWriter:
 
     async def _collect(self) -> None:
         _, task = self._in_flight[0]
+        if task.lost:
+            raise S3ConnectionError(
+                "The event loop that sent a part has ended; write an object within one event loop",
+                operation="UploadPart",
+                bucket=self.ref.bucket,
+                key=self.ref.key,
+                retryable=False,
+            )
         await task.wait()
         self._parts.append(await task)
         self._in_flight.popleft()
@@ -335,7 +390,15 @@ class PartWriter:
         self._failed = error
         await self.discard()
 
-    def _raise_failure(self) -> None:
+    @property
+    def _over(self) -> bool:
+        return self._committed or self.discarded or self._failed is not None
+
+    def _refuse_if_over(self) -> None:
+        if self._committed or (self.discarded and self._failed is None):
+            raise ValueError(
+                f"{self.ref.bucket}/{self.ref.key} was {'written' if self._committed else 'discarded'} already"
+            )
         if self._failed is not None:
             raise ValueError(
                 f"writing {self.ref.bucket}/{self.ref.key} failed before ({self._failed!r}), and nothing of it was kept"

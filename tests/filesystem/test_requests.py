@@ -20,6 +20,7 @@ from tests.filesystem.faces import MIB, Face
 LIST = "list_objects"
 HEAD = "head_object"
 GET = "get_object_range"
+TAGS = "get_object_tagging"
 PUT = "put_object"
 COPY = "copy_object"
 DELETE = "delete_objects"
@@ -269,12 +270,12 @@ COSTS = [
         "open to create where an object is", small, refused("open", "bucket/key", "xb", error=FileExistsError), [HEAD]
     ),
     Cost("append to nothing", nothing, write("bucket/key", "ab", b"x"), [HEAD, PUT]),
-    Cost("append to a small object", small, write("bucket/key", "ab", b"x"), [HEAD, GET, PUT]),
+    Cost("append to a small object", small, write("bucket/key", "ab", b"x"), [HEAD, TAGS, GET, PUT]),
     Cost(
         "append to a large object",
         large,
         write("bucket/key", "ab", b"x"),
-        [HEAD, BEGIN, PART_COPY, PART, COMPLETE],
+        [HEAD, TAGS, BEGIN, PART_COPY, PART, COMPLETE],
     ),
     # Copying
     Cost("cp_file", small, call("cp_file", "bucket/key", "bucket/copy"), [HEAD, COPY]),
@@ -293,7 +294,7 @@ COSTS = [
         "mv of a directory",
         tree,
         call("mv", "bucket/dir", "bucket/new", recursive=True),
-        [LIST, LIST, *[HEAD, COPY] * 3, DELETE],
+        [LIST, LIST, *[HEAD, COPY] * 3, LIST, DELETE],
     ),
     Cost(
         "merge of two",
