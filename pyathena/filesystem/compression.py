@@ -6,7 +6,6 @@ synchronous file takes whatever fsspec has registered.
 
 from __future__ import annotations
 
-import asyncio
 import bz2
 import contextlib
 import gzip
@@ -15,6 +14,7 @@ import lzma
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -33,6 +33,9 @@ _BLOCK: Final = 256 * 2**10
 
 _LARGEST_OUTPUT: Final = 2**20
 """Most bytes that one step of decompression makes, so that a small object which unpacks to a huge one is no trap."""
+
+_RUNTIME: Final = AsyncioRuntime()
+"""Whose threads compress; the event loop's own executor is shared with everybody."""
 
 _SMALL: Final = 32 * 2**10
 """Fewer bytes than this are worked on right here: they take less time than the way to a thread and back is worth."""
@@ -337,14 +340,16 @@ class AioS3CompressedFile:
         await self._handle.flush()
 
     async def _pack(self, compressor: _Compressor, *, end: bool = False) -> None:
-        block, self._buffer = self._buffer, bytearray()
+        while self._buffer:
+            # Block by block, since a cancellation waits for the one that is worked on.
+            block = self._buffer[:_BLOCK]
+            del self._buffer[:_BLOCK]
+            await _work(partial(self._compress, compressor, block), len(block))
+        if end:
+            await _work(lambda: self._packed.extend(compressor.flush()), _BLOCK)
 
-        def work() -> None:
-            self._packed += compressor.compress(block)
-            if end:
-                self._packed += compressor.flush()
-
-        await _work(work, len(block))
+    def _compress(self, compressor: _Compressor, block: bytearray) -> None:
+        self._packed += compressor.compress(block)
 
     async def _pass_on(self) -> None:
         if self._packed:
@@ -407,7 +412,7 @@ async def _work(step: Callable[[], None], size: int) -> None:
     if size < _SMALL:
         step()
         return
-    task = AsyncioRuntime().spawn(asyncio.to_thread(step))
+    task = _RUNTIME.spawn(_RUNTIME.offload(step))
     await task.settle()
     await task
 

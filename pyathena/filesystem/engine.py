@@ -613,10 +613,13 @@ class S3Engine:
 
     # --- deleting --------------------------------------------------------------------------------
 
-    async def remove(self, paths: Iterable[str], *, recursive: bool = False, maxdepth: int | None = None) -> list[str]:
+    async def remove(
+        self, paths: Iterable[str | ObjectRef], *, recursive: bool = False, maxdepth: int | None = None
+    ) -> list[str]:
         """Delete objects, and with ``recursive`` what is below them; return the paths of what was deleted.
 
-        Without ``recursive`` a path is a key, which S3 deletes whether it is there or not.
+        Without ``recursive`` a path is a key, which S3 deletes whether it is there or not; so is what is given as an
+        object already, whatever its key looks like.
 
         Raises:
             FileNotFoundError: with ``recursive``, a path is neither an object nor a directory. Nothing is deleted then.
@@ -624,12 +627,12 @@ class S3Engine:
         """
         doomed: dict[str, dict[ObjectKey, None]] = {}
         for path in paths:
-            bucket, key = split(path)
-            if recursive:
+            if recursive and isinstance(path, str):
+                bucket, key = split(path)
                 keys = [ObjectKey(found) for found in await self._keys_at_and_below(bucket, key, maxdepth)]
             else:
-                ref = self.ref(path)
-                keys = [ObjectKey(ref.key, ref.version_id)]
+                ref = self.ref(path) if isinstance(path, str) else path
+                bucket, keys = ref.bucket, [ObjectKey(ref.key, ref.version_id)]
             doomed.setdefault(bucket, {}).update(dict.fromkeys(keys))
         failures: list[S3Error] = []
         for bucket, found in doomed.items():

@@ -46,7 +46,7 @@ from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3NotFoundError
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
-from pyathena.transport.values import ConnectOptions, MultipartUpload, VersioningStatus
+from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef, VersioningStatus
 
 if TYPE_CHECKING:
     from pyathena.transport.boto3 import BlockingBoto3Transport, S3ClientLike, ThreadedBoto3Transport
@@ -636,7 +636,8 @@ class Face:
             version_id: which version of it; the current one if None.
             preserve_etag: copy what was uploaded in parts in the same parts.
             max_concurrency: most requests in flight for this call, 1 or more.
-            **kwargs: parameters of CopyObject by S3's names.
+            **kwargs: parameters of CopyObject by S3's names. As S3 has it, those of content, metadata and tags count
+                only with ``MetadataDirective="REPLACE"`` or ``TaggingDirective="REPLACE"``.
 
         Raises:
             FileNotFoundError: there is no such object.
@@ -979,7 +980,7 @@ class Face:
             S3DeleteError: some could not be deleted; it holds which, and why. The others were.
         """
         refuse_unknown(kwargs, "rm()")
-        doomed: list[str] = []
+        doomed: list[str | ObjectRef] = []
         for one in _strip_each(path):
             if not await self._is_pattern(one, recursive=recursive):
                 doomed.append(one)
@@ -987,10 +988,11 @@ class Face:
             matched = await self._matches(one, maxdepth)
             if not matched:
                 raise FileNotFoundError(errno.ENOENT, "There is nothing that this matches", one)
-            doomed += [name for name, entry in matched.items() if recursive or not _is_directory(entry)]
+            doomed += [name for name, entry in matched.items() if recursive and _is_directory(entry)]
+            doomed += [ObjectRef(*split(name)) for name, entry in matched.items() if not _is_directory(entry)]
         removed = await self._engine.remove(doomed, recursive=recursive, maxdepth=maxdepth)
         if recursive and maxdepth is None and self._engine.allow_bucket_deletion:
-            for one in doomed:
+            for one in _strip_each(path):
                 bucket, key = split(one)
                 if bucket and not key:
                     await objects.remove_versions(self._engine, bucket, "")

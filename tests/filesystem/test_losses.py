@@ -258,3 +258,14 @@ def test_a_delete_marker_can_be_deleted_by_its_version(make_face: Callable[..., 
     )
     face.call("rm", f"bucket/key?versionId={marker['VersionId']}")
     assert face.call("cat_file", "bucket/key") == b"data"
+
+
+def test_what_a_pattern_matches_is_a_key_and_no_version(make_face: Callable[..., Face]) -> None:
+    face = make_face(version_aware=True)
+    face.call("make_bucket_versioned", "bucket")
+    face.put("key", b"data")
+    (version,) = face.call("object_version_info", "bucket/key")
+    face.put(f"key?versionId={version['VersionId']}", b"odd")
+    face.call("rm", "bucket/key?*")
+    assert len(face.call("object_version_info", "bucket/key")) == 1
+    assert face.call("find", "bucket") == ["bucket/key"]
