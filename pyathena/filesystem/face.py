@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import inspect
+import io
 import os
+import pickle
 import posixpath
 import re
 from abc import abstractmethod
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overl
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import make_path_posix
 from fsspec.utils import glob_translate
-from typing_extensions import Buffer, TypeIs
+from typing_extensions import Buffer, TypeIs, override
 
 from pyathena.filesystem import objects, transfer
 from pyathena.filesystem.bulk import (
@@ -71,6 +73,9 @@ class Face:
     # fsspec's: whether a transaction is under way, and which.
     _intrans: bool
     transaction: Any
+    # fsspec's too: what the instance was made of.
+    storage_args: tuple[Any, ...]
+    storage_options: dict[str, Any]
 
     def _set_up(
         self,
@@ -119,6 +124,20 @@ class Face:
             ),
         )
         self.closed = False
+
+    @override
+    def __reduce__(self) -> Any:
+        first = {"connection": self.storage_args[0]} if self.storage_args else {}
+        for name, live in {**self.storage_options, **first}.items():
+            if name in ("connection", "client"):
+                try:
+                    pickle.dumps(live)
+                except Exception as error:
+                    raise TypeError(
+                        f"a {type(self).__name__} made with {name}={type(live).__name__} cannot be pickled ({error}): "
+                        "make it from options (profile=, key=, endpoint_url= …), or give each process its own"
+                    ) from error
+        return super().__reduce__()
 
     @property
     def transport(self) -> S3Transport:
@@ -191,6 +210,10 @@ class Face:
         """Tell whether there is an object, a directory or a bucket. What is no answer is raised."""
         refuse_unknown(kwargs, "exists()")
         return await self._engine.exists(strip_protocol(path), version_id)
+
+    async def _lexists(self, path: Path, **kwargs: Any) -> bool:
+        """Do what `exists` does: S3 has no links."""
+        return await self._exists(path, **kwargs)
 
     async def _isfile(self, path: Path, *, refresh: bool = False) -> bool:
         """Tell whether a path is an object."""
@@ -607,6 +630,43 @@ class Face:
             await self._pipe_file(*each, **kwargs)
 
         await run_all(self._engine.runtime, write, list(path.items()), self._engine.limit(batch_size))
+
+    async def _read_bytes(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
+        """Do what `cat_file` does."""
+        return await self._cat_file(path, start, end, **kwargs)
+
+    async def _write_bytes(self, path: Path, value: Buffer, **kwargs: Any) -> None:
+        """Do what `pipe_file` does."""
+        await self._pipe_file(path, value, **kwargs)
+
+    async def _read_text(
+        self,
+        path: Path,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        **kwargs: Any,
+    ) -> str:
+        """Read an object as text; ``encoding`` is UTF-8 if None, ``errors`` and ``newline`` are as for `io.open`."""
+        data = io.BytesIO(await self._cat_file(path, **kwargs))
+        return io.TextIOWrapper(data, encoding or "utf-8", errors, newline).read()
+
+    async def _write_text(
+        self,
+        path: Path,
+        value: str,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        **kwargs: Any,
+    ) -> int:
+        """Write text to an object, as `read_text` reads it; return the number of characters."""
+        data = io.BytesIO()
+        text = io.TextIOWrapper(data, encoding or "utf-8", errors, newline)
+        text.write(value)
+        text.flush()
+        await self._pipe_file(path, data.getvalue(), **kwargs)
+        return len(value)
 
     async def _touch(self, path: Path, truncate: bool = True, **kwargs: Any) -> None:
         """Make an empty object. With ``truncate=False`` one that is there keeps its bytes and gets a new time."""

@@ -6,13 +6,22 @@ import asyncio
 import pickle
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
-from pyathena.transport import ConnectOptions, InMemoryTransport, ObjectRef, S3ClosedError, ThreadedBoto3Transport
+from pyathena.transport import (
+    ConnectOptions,
+    InMemoryTransport,
+    ObjectRef,
+    S3ClosedError,
+    S3PreconditionError,
+    ThreadedBoto3Transport,
+)
+from tests.recording import Recording
 
 FACES = pytest.mark.parametrize("make", [AioS3FileSystem, S3FileSystem])
 OPTIONS: ConnectOptions = {"key": "testkey123", "secret": "secret", "endpoint_url": "http://127.0.0.1:9"}
@@ -195,3 +204,60 @@ print("both read")
 def test_both_faces_and_an_open_file_go_on_in_a_forked_child() -> None:
     ran = subprocess.run([sys.executable, "-c", FORK], check=False, capture_output=True, text=True, timeout=50)
     assert ran.stdout == "both read\n", ran.stderr
+
+
+class Unpicklable:
+    """A connection that holds what cannot be pickled."""
+
+    def __init__(self) -> None:
+        self.session: object = threading.Lock()
+        self.region_name: str | None = "us-east-1"
+        self.config: object | None = None
+        self.s3_endpoint_url: str | None = "http://127.0.0.1:9"
+
+
+@FACES
+def test_an_instance_with_a_connection_that_cannot_be_pickled_names_it(make: Any) -> None:
+    for fs in (make(connection=Unpicklable()), make(Unpicklable())):
+        with pytest.raises(TypeError, match="connection=Unpicklable cannot be pickled"):
+            pickle.dumps(fs)
+
+
+@FACES
+def test_options_have_the_names_of_s3fs_and_of_pyathena(make: Any) -> None:
+    fs = make(username="testkey123", password="secret", max_workers=3, default_fill_cache=True, cache_regions=True)
+    assert fs.transport.max_concurrency == 3
+    assert fs.transport._options.key == "testkey123"
+    with pytest.raises(ValueError, match="username= is another name for key="):
+        make(key="a", username="b", secret="c")
+
+
+@FACES
+def test_default_cache_type_is_that_of_files_that_say_none(make: Any) -> None:
+    memory = InMemoryTransport(buckets=["bucket"])
+    asyncio.run(memory.put_object(ObjectRef("bucket", "key"), b"0123456789"))
+    with make(transport=memory, default_cache_type="bytes").open("bucket/key") as f:
+        assert f.read(3) == b"012"
+        assert f.cache.name == "bytes"
+
+
+@FACES
+def test_local_expiry_check_compares_etags_and_sends_no_condition(make: Any) -> None:
+    recording = Recording()
+    fs = make(transport=recording.transport, local_expiry_check=True)
+    fs.pipe_file("bucket/key", b"a" * 4_000_000)
+    with fs.open("bucket/key") as f:
+        assert f.read(15) == b"a" * 15
+        assert all(kwargs["options"].if_match is None for _, kwargs in recording.arguments if "options" in kwargs)
+        fs.pipe_file("bucket/key", b"b" * 4_000_000)
+        with pytest.raises(S3PreconditionError, match="replaced while it was read"):
+            f.seek(3_900_000)
+            f.read(5)
+
+
+@FACES
+def test_fixed_upload_size_lets_parts_not_grow(make: Any) -> None:
+    fs = make(transport=InMemoryTransport(buckets=["bucket"]), fixed_upload_size=True)
+    writer = fs._engine.writer(ObjectRef("bucket", "key"))
+    writer._part_number = 5000
+    assert writer._part_size() == 8 * 2**20

@@ -313,6 +313,11 @@ def kept_listings(call: Calls) -> None:
 
 CASES: Final = [
     # Looking
+    Case("lexists", each("lexists", *PLACES, *MISSING)),
+    Case("read_bytes", one("read_bytes", "bucket/top", 1, 3)),
+    Case("read_text", one("read_text", "bucket/top")),
+    Case("write_bytes", one("write_bytes", "bucket/fresh", b"bytes")),
+    Case("write_text", one("write_text", "bucket/fresh", "Grüße\n", encoding="latin-1")),
     Case("info", each("info", *PLACES)),
     Case("info of what is not there", each("info", *MISSING), MISSING_FIVE),
     Case("info of a denied object", denied("info", "bucket/dir/b"), (PermissionError,)),
