@@ -49,13 +49,13 @@ T = TypeVar("T")
 class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec's metaclass, which has no public name
     """fsspec's instance cache, but for instances that hold a live object, and for those that were closed.
 
-    fsspec tells instances apart by the ``str`` of their arguments. Two connections or transports may look alike, or one
-    may get the address of another that is gone.
+    fsspec tells instances apart by the ``str`` of their arguments. Two connections, transports or event loops may look
+    alike, or one may get the address of another that is gone.
     """
 
     @override
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if args or any(kwargs.get(name) is not None for name in ("connection", "transport", "client")):
+        if args or any(kwargs.get(name) is not None for name in ("connection", "transport", "client", "loop")):
             kwargs["skip_instance_cache"] = True
         instance = super().__call__(*args, **kwargs)
         if instance.closed:

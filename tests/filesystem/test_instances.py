@@ -261,3 +261,12 @@ def test_fixed_upload_size_lets_parts_not_grow(make: Any) -> None:
     writer = fs._engine.writer(ObjectRef("bucket", "key"))
     writer._part_number = 5000
     assert writer._part_size() == 8 * 2**20
+
+
+def test_an_instance_for_an_event_loop_is_never_that_of_another() -> None:
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    assert repr(first) == repr(second)
+    assert AioS3FileSystem(**OPTIONS, loop=first).loop is first
+    assert AioS3FileSystem(**OPTIONS, loop=second).loop is second
+    first.close()
+    second.close()
