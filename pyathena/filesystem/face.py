@@ -1338,7 +1338,8 @@ def _walk(self: Face, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Any, Any
         yield step
 
 
-_walk.__doc__ = Face._walk.__doc__
+_walk.__name__, _walk.__qualname__, _walk.__doc__ = "walk", f"{Face.__name__}.walk", Face._walk.__doc__
+_walk.__signature__ = inspect.signature(Face._walk)  # type: ignore[attr-defined]  # PEP 362 lets one set it
 Face.walk = _walk  # type: ignore[method-assign]  # declared above for type checkers
 
 
