@@ -94,13 +94,19 @@ class PinnedObject:
             if self.etag is None:
                 raise
             raise self._changed(error.code, error.status) from error
-        self._pin(answer.etag, answer.object_size, answer.version_id, answer.info)
+        try:
+            self._pin(answer.etag, answer.object_size, answer.version_id, answer.info)
+        except BaseException:
+            _let_go(answer.data)
+            raise
         return answer
 
     async def fetch_whole(self, start: int, stop: int, into: memoryview | None = None) -> bytes | memoryview:
         """Read a range that is known to be within the object."""
         answer = await self.fetch(start, stop, into)
         if answer is None or answer.size != stop - start:
+            if answer is not None:
+                _let_go(answer.data)
             raise S3ServerError(
                 f"Bytes {start} to {stop} are not within the {self.size} bytes that the object had",
                 operation="GetObject",
@@ -136,6 +142,12 @@ class PinnedObject:
         )
 
 
+def _let_go(data: bytes | memoryview) -> None:
+    """Give up a view into a buffer, whose owner minds it if a traceback keeps one."""
+    if isinstance(data, memoryview):
+        data.release()
+
+
 def as_bytes(data: bytes | memoryview) -> bytes:
     """Return the data as bytes, which a transport that was given no buffer answers with already."""
     return data if isinstance(data, bytes) else bytes(data)
@@ -150,9 +162,7 @@ async def read_parallel(
         assert piece.stop is not None
         # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
         with view[piece.start - start : piece.stop - start] as place:
-            data = await pinned.fetch_whole(piece.start, piece.stop, place)
-            if isinstance(data, memoryview):
-                data.release()
+            _let_go(await pinned.fetch_whole(piece.start, piece.stop, place))
 
     await run_all(runtime, fetch, split_range(start, start + view.nbytes, block_size), limit)
 
