@@ -195,6 +195,11 @@ class Arguments:
         return dict(parse_qsl(tags, keep_blank_values=True)) if isinstance(tags, str) else tags
 
 
+def request_options(options: RequestOptions) -> RequestOptions:
+    """Return what every request about the same object takes, such as the abort of an upload: who pays and who owns."""
+    return RequestOptions(requester_pays=options.requester_pays, expected_bucket_owner=options.expected_bucket_owner)
+
+
 def part_options(options: PutOptions) -> PutOptions:
     """Return what the parts of an upload that was begun with these options take."""
     rest = {name: value for name, value in options.extra_args.items() if name in _PART_EXTRA}

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from typing_extensions import Buffer
 
-from pyathena.filesystem.options import begin_options, complete_options, part_options
+from pyathena.filesystem.options import begin_options, complete_options, part_options, request_options
 from pyathena.filesystem.planning import equal_part_size, growing_part_size, split_range
 from pyathena.runtime import Runtime, Task, settle_all
 from pyathena.transport.errors import (
@@ -68,10 +68,7 @@ async def begin_upload(
     task = runtime.spawn(transport.create_multipart_upload(ref, options=begin_options(options)))
 
     async def give_up() -> None:
-        request = RequestOptions(
-            requester_pays=options.requester_pays, expected_bucket_owner=options.expected_bucket_owner
-        )
-        await abort_upload(transport, runtime, await task, request)
+        await abort_upload(transport, runtime, await task, request_options(options))
 
     try:
         await task.wait()
@@ -181,9 +178,7 @@ class PartWriter:
 
     @property
     def _request(self) -> RequestOptions:
-        return RequestOptions(
-            requester_pays=self._options.requester_pays, expected_bucket_owner=self._options.expected_bucket_owner
-        )
+        return request_options(self._options)
 
     @property
     def _look(self) -> GetOptions:
