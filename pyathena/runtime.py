@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -61,6 +62,10 @@ class Runtime(Protocol):
 
     def spawn(self, step: Coroutine[Any, Any, T]) -> Task[T]:
         """Begin a step beside this one."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and let others run meanwhile."""
         ...
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -202,6 +207,9 @@ class AsyncioRuntime:
 
     def __init__(self) -> None:
         self._executors = _Executors(_OFFLOAD_THREADS, "pyathena-files")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
@@ -388,6 +396,9 @@ class ThreadRuntime:
         with suppress(RuntimeError):  # no thread can be started any more: whoever waits for the task runs it
             self._executors.get().submit(contextvars.copy_context().run, task.run)
         return task
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)

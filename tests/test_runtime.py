@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -480,3 +481,10 @@ def test_what_is_offloaded_brings_its_result_or_its_error(runtime: Runtime, run:
     assert run(runtime.offload(int, "12")) == 12
     with pytest.raises(ValueError, match="invalid literal"):
         run(runtime.offload(int, "twelve"))
+
+
+@pytest.mark.parametrize(("runtime", "run"), WORLDS)
+def test_a_sleep_lasts_as_long_as_it_was_asked_to(runtime: Runtime, run: Run[Any]) -> None:
+    began = time.monotonic()
+    run(runtime.sleep(0.01))
+    assert time.monotonic() - began >= 0.01
