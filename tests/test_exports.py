@@ -174,9 +174,17 @@ def test_the_filesystem_works_with_an_injected_transport_where_boto3_cannot_be_i
     assert "is not to be had here" in ran.stdout
 
 
-def test_the_seam_imports_neither_boto3_nor_fsspec_nor_asyncio() -> None:
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "pyathena.transport.protocol, pyathena.transport.memory",
+        "pyathena.converter, pyathena.errors, pyathena.formatter",
+    ],
+    ids=["the seam", "values of Athena"],
+)
+def test_what_does_no_io_imports_neither_boto3_nor_fsspec_nor_asyncio(modules: str) -> None:
     program = (
-        "import sys; import pyathena.transport.protocol, pyathena.transport.memory; "
+        f"import sys; import {modules}; "
         "print([name for name in ('boto3', 'botocore', 'fsspec', 'asyncio', 'pytest') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
