@@ -37,6 +37,16 @@ PACKAGES = {
         "S3TextFile",
     ],
     "pyathena.testing": [],
+    "pyathena.testing.athena": [
+        "Answer",
+        "Column",
+        "Execution",
+        "LocalAthena",
+        "QueryError",
+        "QueryRequest",
+        "Table",
+        "WorkGroup",
+    ],
     "pyathena.transport": [
         "AccessControl",
         "BlockingBoto3Transport",

@@ -1,5 +1,6 @@
 """Tools for tests, ours and yours.
 
+* `pyathena.testing.athena`: a local Athena over HTTP that answers as a test tells it to.
 * `pyathena.testing.conformance`: the contract of `S3Transport` as a pytest class; needs pytest (the extra ``testing``).
 
 Importing this package imports nothing else, so that it works without pytest.
