@@ -93,7 +93,7 @@ class Formatter(ABC):
         return write(value, dialect)
 
     @abstractmethod
-    def format(self, operation: str, parameters: Mapping[str, Any] | None = None) -> str:
+    def format(self, operation: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> str:
         """Return the statement with the parameters in it; as it is if ``parameters`` is None."""
 
     @staticmethod
@@ -198,7 +198,7 @@ class DefaultParameterFormatter(Formatter):
         return f"({', '.join(literals)})"
 
     @override
-    def format(self, operation: str, parameters: Mapping[str, Any] | None = None) -> str:
+    def format(self, operation: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> str:
         """Return the statement with the parameters in it; as it is if ``parameters`` is None.
 
         Raises:
@@ -396,7 +396,7 @@ _PARAMETER: Final = re.compile(
 
 
 def execution_parameters(
-    operation: str, parameters: Sequence[Any] | None, *, formatter: Formatter | None = None
+    operation: str, parameters: Mapping[str, Any] | Sequence[Any] | None, *, formatter: Formatter | None = None
 ) -> list[str]:
     """Return Athena's ExecutionParameters for a statement with ``?``: SQL literals, which Athena puts in their places.
 

@@ -71,7 +71,7 @@ class Runtime(Protocol):
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call what blocks, such as the reading of a local file, where it holds up nobody else.
 
-        A cancellation is raised when the call has ended, or will never begin.
+        A cancellation is raised when the call has ended, or will never begin, unless the runtime was told to abandon.
         """
         ...
 
@@ -156,16 +156,20 @@ async def _ended(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
             await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
-    if not future.cancelled():
-        future.exception()  # whoever wants it asks for the result; nobody is to be warned of it
+    _look_at(future)  # whoever wants it asks for the result
     return cancelled
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """Let nobody be warned that it failed: it may be one whose result nobody needs any more, such as a read ahead."""
+    if not future.cancelled():
+        future.exception()
 
 
 class _AsyncioTask(Generic[T]):
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
         self._task = asyncio.create_task(step)
-        # A step may fail whose result nobody needs any more, such as a read ahead: nobody is to be warned of it.
-        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._task.add_done_callback(_look_at)
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._task.__await__()
@@ -202,11 +206,18 @@ class _AsyncioTask(Generic[T]):
 class AsyncioRuntime:
     """Tasks of the running event loop. One serves any number of loops.
 
-    What is offloaded goes to a few threads of its own: the loop's default executor is shared with everybody.
+    What is offloaded goes to threads of its own: the loop's default executor is shared with everybody.
+
+    Args:
+        threads: most threads, 1 or more.
+        name: begin of their names.
+        abandon: whether a cancelled caller leaves a call that has begun to itself, instead of waiting for its end. The
+            thread is free when the call has ended, not before.
     """
 
-    def __init__(self) -> None:
-        self._executors = _Executors(_OFFLOAD_THREADS, "pyathena-files")
+    def __init__(self, threads: int = _OFFLOAD_THREADS, name: str = "pyathena-files", *, abandon: bool = False) -> None:
+        self._executors = _Executors(threads, name)
+        self._abandon = abandon
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -219,7 +230,10 @@ class AsyncioRuntime:
             await asyncio.wait([answer])
         except asyncio.CancelledError:
             if not pending.cancel():
-                await _ended(answer)  # what it works with is the caller's again when this has ended
+                if self._abandon:
+                    answer.add_done_callback(_look_at)
+                else:
+                    await _ended(answer)  # what it works with is the caller's again when this has ended
             raise
         return answer.result()
 
@@ -245,8 +259,7 @@ class AsyncioRuntime:
             task.cancel()  # once: a second time would break off what it cleans up
             cancelled = await _ended(task) or cancelled
         if cancelled is not None:
-            if not task.cancelled():
-                task.exception()
+            _look_at(task)
             raise cancelled
         if late and task.cancelled():
             raise TimeoutError(f"not done within {seconds} seconds")

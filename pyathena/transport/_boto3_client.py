@@ -154,6 +154,7 @@ class ClientOptions:
             arguments: dict[str, Any] = {
                 "region_name": self.connection.region_name,
                 "endpoint_url": self.connection.s3_endpoint_url,
+                **getattr(self.connection, "s3_client_kwargs", {}),
             }
             given: Any = self.connection.config
         else:

@@ -529,7 +529,11 @@ class S3Transport(
 
 @runtime_checkable
 class ConnectionLike(Protocol):
-    """What a transport takes from a connection to Athena: the session and settings that S3 shares with it."""
+    """What a transport takes from a connection to Athena: the session and settings that S3 shares with it.
+
+    One may also have ``s3_client_kwargs``, a mapping of what else boto3's clients for S3 are made with, such as
+    ``verify``.
+    """
 
     @property
     def session(self) -> object:

@@ -1,0 +1,5 @@
+"""Athena from asyncio."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

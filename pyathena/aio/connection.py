@@ -1,0 +1,102 @@
+"""Connections to Athena for asyncio."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from typing_extensions import Unpack, override
+
+from pyathena.aio.cursor import AioBaseCursor, AioCursor
+from pyathena.connection import BaseConnection
+from pyathena.cursor import BaseCursor
+from pyathena.results.reading import AioResultReader, ResultReader
+from pyathena.runtime import AsyncioRuntime, Runtime
+from pyathena.settings import ConnectionOptions
+
+if TYPE_CHECKING:
+    from pyathena.filesystem.s3 import AioS3FileSystem
+
+__all__ = ["AioConnection"]
+
+C = TypeVar("C", bound=BaseCursor[Any])
+D = TypeVar("D", bound=BaseCursor[Any])
+
+
+class AioConnection(BaseConnection, Generic[C]):
+    """A connection for asyncio; tasks may share it. `pyathena.aio_connect` makes one without blocking the loop.
+
+    Athena is asked in ``max_concurrency`` threads that belong to the connection; S3 in those of its filesystem.
+
+    Args:
+        cursor_class: what `cursor` makes; `AioCursor` if None.
+        **options: see `ConnectionOptions`.
+
+    Raises:
+        TypeError: an option is unknown.
+        ProgrammingError: options that contradict each other or are out of their bounds.
+    """
+
+    def __init__(self, *, cursor_class: type[C] | None = None, **options: Unpack[ConnectionOptions]) -> None:
+        super().__init__(options)
+        self.cursor_class: type[Any] = cursor_class or AioCursor
+
+    @override
+    def _runtimes(self) -> tuple[Runtime, Runtime]:
+        return (
+            AsyncioRuntime(self.max_concurrency, "pyathena-athena", abandon=True),
+            AsyncioRuntime(name="pyathena-decode"),
+        )
+
+    @property
+    @override
+    def reader(self) -> ResultReader:
+        return AioResultReader(self.filesystem)
+
+    @property
+    def filesystem(self) -> AioS3FileSystem:
+        """The filesystem that reads results."""
+        filesystem: AioS3FileSystem = self._filesystem(_aio_s3_filesystem, asynchronous=True)
+        return filesystem
+
+    @overload
+    def cursor(self, cursor: None = None, **options: Any) -> C: ...
+    @overload
+    def cursor(self, cursor: type[D], **options: Any) -> D: ...
+    def cursor(self, cursor: type[Any] | None = None, **options: Any) -> Any:
+        """Make a cursor.
+
+        Args:
+            cursor: its class; the connection's if None.
+            **options: see `CursorOptions`, and the class.
+        """
+        return self._new_cursor(cursor or self.cursor_class, AioBaseCursor, options)
+
+    def close(self) -> None:
+        """Begin no more, and let connections go without waiting for what is under way; idempotent."""
+        self._closed = True
+        self.runtime.close()
+        self.decoding.close()
+        self.api.close()
+        self._made_filesystem = None
+
+    async def aclose(self) -> None:
+        """Close connections to Athena and S3; idempotent. Queries that run go on."""
+        filesystem = self._made_filesystem
+        self.close()
+        if filesystem is not None:
+            await filesystem.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _aio_s3_filesystem() -> type[AioS3FileSystem]:
+    from pyathena.filesystem.s3 import AioS3FileSystem
+
+    return AioS3FileSystem

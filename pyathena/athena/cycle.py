@@ -1,0 +1,230 @@
+"""The life of a query: start, wait for its end, stop. Written once, as coroutines, for both faces."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pyathena.athena.api import AthenaApi
+from pyathena.athena.retrying import RetryConfig, retried
+from pyathena.athena.values import QueryExecution, QueryRequest
+from pyathena.errors import DatabaseError, Error, OperationalError
+from pyathena.runtime import Runtime, Task
+
+__all__ = ["STOP_SECONDS", "Polling", "QueryCycle", "poll_intervals"]
+
+_LOG = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 10.0
+"""Most seconds that the stopping of a query may take whose caller was cancelled."""
+
+_FIRST_INTERVAL: Final = 0.05
+_GROWTH: Final = 1.3
+_BATCH: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polling:
+    """How a query is waited for.
+
+    Args:
+        interval: most seconds between two looks.
+        stop_on_interrupt: stop the query when the caller is cancelled or interrupted.
+        on_poll: told what each look has found.
+    """
+
+    interval: float = 1.0
+    stop_on_interrupt: bool = True
+    on_poll: Callable[[QueryExecution], object] | None = None
+
+
+def poll_intervals(longest: float) -> Iterator[float]:
+    """Yield how many seconds to wait between two looks: short at first, growing by a third up to ``longest``.
+
+    So a query is found to have ended at most about a third of its own duration late, and a long one is looked after
+    once in ``longest`` seconds.
+    """
+    interval = min(_FIRST_INTERVAL, longest)
+    while True:
+        yield interval
+        interval = min(interval * _GROWTH, longest)
+
+
+class QueryCycle:
+    """Runs queries.
+
+    Args:
+        api: Athena.
+        runtime: where waiting is done.
+        retry: when a call is made again.
+    """
+
+    def __init__(self, api: AthenaApi, runtime: Runtime, retry: RetryConfig) -> None:
+        self._api = api
+        self._runtime = runtime
+        self._retry = retry
+
+    async def run(
+        self, request: QueryRequest, polling: Polling, on_start: Callable[[str], object] | None = None
+    ) -> QueryExecution:
+        """Run a query to its end.
+
+        Args:
+            request: what to run.
+            polling: how to wait for it.
+            on_start: told the id of the query as soon as it is known.
+
+        Raises:
+            ProgrammingError: Athena refuses the statement, or what it names is not there.
+            OperationalError: the query failed or was cancelled, or Athena could not be asked.
+        """
+        query_id = await self._start(request, polling)
+        if on_start is not None:
+            on_start(query_id)
+        return await self.wait(query_id, polling)
+
+    async def _start(self, request: QueryRequest, polling: Polling) -> str:
+        attempts: list[Task[str]] = []
+
+        async def attempt() -> str:
+            # A task of its own, which goes on if the caller is cancelled: else its query would run on unknown.
+            task = self._runtime.spawn(self._api.start_query_execution(request))
+            attempts.append(task)
+            await task.wait()
+            return await task
+
+        try:
+            return await retried(attempt, self._retry, self._runtime)
+        except Exception:
+            raise
+        except BaseException:
+            if attempts and polling.stop_on_interrupt:
+                await self._shielded(self._withdraw(request, attempts[-1]), "a query whose start was cancelled")
+            raise
+
+    async def _withdraw(self, request: QueryRequest, attempt: Task[str]) -> None:
+        """Stop the query that an attempt to start it may have started."""
+        await attempt.settle()
+        try:
+            query_id = await attempt
+        except DatabaseError as error:
+            if error.code is not None:
+                return  # Athena answered, and refused
+            # Whether it runs is unknown. The same token starts nothing twice, and tells.
+            query_id = await self._api.start_query_execution(request)
+        except BaseException:
+            query_id = await self._api.start_query_execution(request)
+        await self._api.stop_query_execution(query_id, self._retry)
+
+    async def wait(self, query_id: str, polling: Polling) -> QueryExecution:
+        """Wait for the end of a query, and return what Athena tells about it.
+
+        Raises:
+            OperationalError: it failed or was cancelled.
+        """
+        execution = await self.poll(query_id, polling)
+        if not execution.succeeded:
+            reason = execution.state_change_reason or execution.error_message or "Athena gives no reason"
+            raise OperationalError(
+                f"The query {(execution.state or 'ended').lower()}: {reason}",
+                query_id=query_id,
+                state=execution.state,
+                reason=reason,
+                error_category=execution.error_category,
+                error_type=execution.error_type,
+                retryable=execution.retryable,
+            )
+        return execution
+
+    async def poll(self, query_id: str, polling: Polling) -> QueryExecution:
+        """Wait for the end of a query, whichever it is."""
+        try:
+            for interval in poll_intervals(polling.interval):
+                execution = await self._api.get_query_execution(query_id, self._retry)
+                if polling.on_poll is not None:
+                    polling.on_poll(execution)
+                if execution.ended:
+                    return execution
+                await self._runtime.sleep(interval)
+        except DatabaseError as error:
+            error.query_id = query_id
+            error.add_note("The query may be running on: its state could not be asked for.")
+            raise
+        except Exception:
+            raise
+        except BaseException:
+            if polling.stop_on_interrupt:
+                await self._shielded(self._api.stop_query_execution(query_id, self._retry), f"query {query_id}")
+            raise
+        raise AssertionError("intervals have no end")
+
+    async def _shielded(self, step: Coroutine[Any, Any, None], what: str) -> None:
+        """Take a step in spite of a cancellation, for a bounded time; what goes wrong is logged, not raised."""
+        try:
+            await self._runtime.shield(step, STOP_SECONDS)
+        except Exception as error:
+            _LOG.warning("Could not stop %s: %s", what, error)
+
+    async def find_cached(self, request: QueryRequest, size: int, seconds: float) -> QueryExecution | None:
+        """Return the newest query that has done the same and succeeded, if there is one among the latest.
+
+        What goes wrong is logged, not raised: the query can be run instead.
+
+        Args:
+            request: what is to be done. With parameters it is never found: Athena does not tell what a ``?`` stood for.
+            size: most queries to look at; 0 for as many as are young enough.
+            seconds: most seconds since its end; 0 for any.
+        """
+        if request.parameters:
+            return None
+        oldest = datetime.now(UTC) - timedelta(seconds=seconds) if seconds > 0 else None
+        try:
+            return await self._search(request, size, oldest)
+        except Error as error:
+            _LOG.warning("Could not look for an earlier result: %s", error)
+            return None
+
+    async def _search(self, request: QueryRequest, size: int, oldest: datetime | None) -> QueryExecution | None:
+        token: str | None = None
+        left = size if size > 0 else None
+        while left is None or left > 0:
+            page = await self._api.list_query_executions(self._retry, work_group=request.work_group, token=token)
+            ids = page.query_ids[:left]
+            if not ids:
+                return None
+            found = await self._api.batch_get_query_execution(ids, self._retry)
+            ended = [one for one in found if one.completion_date_time is not None]
+            ended.sort(key=lambda one: one.completion_date_time or datetime.min, reverse=True)
+            for execution in ended:
+                if _is_the_same(execution, request) and (oldest is None or _ended_after(execution, oldest)):
+                    return execution
+            # A query that began later may have ended earlier, so only a page without young ones is the last.
+            if oldest is not None and ended and not any(_ended_after(one, oldest) for one in ended):
+                return None
+            left = None if left is None else left - len(ids)
+            token = page.next_token
+            if token is None:
+                return None
+        return None
+
+
+def _is_the_same(execution: QueryExecution, request: QueryRequest) -> bool:
+    return (
+        execution.succeeded
+        and execution.statement_type == "DML"
+        and not execution.execution_parameters
+        and execution.query == request.query
+        and _same_name(execution.database, request.database)
+        and _same_name(execution.catalog, request.catalog)
+    )
+
+
+def _same_name(one: str | None, other: str | None) -> bool:
+    return (one or "").casefold() == (other or "").casefold()
+
+
+def _ended_after(execution: QueryExecution, moment: datetime) -> bool:
+    return execution.completion_date_time is not None and execution.completion_date_time >= moment

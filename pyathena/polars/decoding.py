@@ -1,0 +1,130 @@
+"""Results as frames of polars."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import polars as pl
+from typing_extensions import override
+
+from pyathena.athena.values import Column
+from pyathena.converter import Converter
+from pyathena.errors import DataError
+from pyathena.results.rows import Row, TypeHints, column_hints
+from pyathena.results.tables import TableLibrary
+
+__all__ = ["PolarsTables"]
+
+
+class PolarsTables(TableLibrary[pl.DataFrame]):
+    """Decodes results as frames of polars.
+
+    Args:
+        converter: the types of columns, and what is made of text when rows are fetched.
+        hints: type hints of columns.
+    """
+
+    def __init__(self, converter: Converter, hints: TypeHints | None) -> None:
+        self._converter = converter
+        self._hints = hints
+
+    @override
+    def of_csv(self, data: bytes, columns: Sequence[Column], *, header: bool) -> pl.DataFrame:
+        types = [
+            self._converter.get_dtype(column.type, column.precision or 0, column.scale or 0) or pl.String
+            for column in columns
+        ]
+        times = [index for index, type_ in enumerate(types) if type_ == pl.Datetime("us")]
+        read = [pl.String if index in times else type_ for index, type_ in enumerate(types)]
+        names = _distinct([column.name for column in columns])
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(data),
+                has_header=header,
+                new_columns=names,
+                schema_overrides=read,
+                infer_schema=False,
+                raise_if_empty=False,
+            )
+            return frame.with_columns(
+                pl.col(names[index]).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us") for index in times
+            )
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"the result cannot be read as polars' types: {error}") from error
+
+    @override
+    def of_parquet(self, data: bytes) -> pl.DataFrame:
+        return pl.read_parquet(io.BytesIO(data))
+
+    @override
+    def concat(self, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        return pl.concat(tables) if tables else pl.DataFrame()
+
+    @override
+    def length(self, table: pl.DataFrame) -> int:
+        return table.height
+
+    @override
+    def part(self, table: pl.DataFrame, start: int, stop: int) -> pl.DataFrame:
+        return table.slice(start, stop - start)
+
+    @override
+    def rows(self, table: pl.DataFrame, columns: Sequence[Column]) -> list[Row]:
+        hints = column_hints(columns, self._hints)
+        values = [
+            map(self._made(column, series.dtype, hint), series.to_list())
+            for column, series, hint in zip(columns, table.get_columns(), hints, strict=True)
+        ]
+        return list(zip(*values, strict=True))
+
+    def _made(self, column: Column, dtype: pl.DataType, hint: str | None) -> Callable[[Any], Any]:
+        return self._converter.for_column(column.type, hint) if dtype == pl.String else _as_it_is
+
+    @override
+    def columns(self, table: pl.DataFrame) -> tuple[Column, ...]:
+        return tuple(_column(name, dtype) for name, dtype in table.schema.items())
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Rename columns of a name that another has: polars takes no two of one name."""
+    taken: set[str] = set()
+    distinct = []
+    for name in names:
+        number = 0
+        unique = name
+        while unique in taken:
+            unique = f"{name}_duplicated_{number}"
+            number += 1
+        taken.add(unique)
+        distinct.append(unique)
+    return distinct
+
+
+_ATHENAS_NAMES: Final = (
+    (pl.Boolean, "boolean"),
+    (pl.Int8, "tinyint"),
+    (pl.Int16, "smallint"),
+    (pl.Int32, "integer"),
+    (pl.Int64, "bigint"),
+    (pl.Float32, "float"),
+    (pl.Float64, "double"),
+    (pl.Date, "date"),
+    (pl.Time, "time"),
+    (pl.Datetime, "timestamp"),
+    (pl.Binary, "varbinary"),
+    (pl.List, "array"),
+    (pl.Struct, "row"),
+)
+
+
+def _column(name: str, dtype: pl.DataType) -> Column:
+    """Tell a column of a Parquet file with Athena's name of its type."""
+    if isinstance(dtype, pl.Decimal):
+        return Column(name, "decimal", dtype.precision, dtype.scale)
+    return Column(name, next((known for type_, known in _ATHENAS_NAMES if dtype == type_), "varchar"))

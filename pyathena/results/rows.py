@@ -1,0 +1,116 @@
+"""Rows of Python values, read as they are fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pyathena.athena.values import Column, ResultPage
+from pyathena.errors import DataError
+from pyathena.results.csv import parse_records
+from pyathena.results.source import QueryResult, Records
+from pyathena.runtime import Runtime
+
+__all__ = ["Row", "RowReader", "TypeHints", "column_hints"]
+
+Row = tuple[Any, ...]
+
+TypeHints = Mapping[str | int, str]
+
+
+def column_hints(columns: Sequence[Column], hints: TypeHints | None) -> list[str | None]:
+    """Return the type hint of each column; hints are by name, in any case, or by index from 0."""
+    by_name = {name.casefold(): hint for name, hint in (hints or {}).items() if isinstance(name, str)}
+    return [(hints or {}).get(index, by_name.get(column.name.casefold())) for index, column in enumerate(columns)]
+
+
+class RowReader:
+    """Makes rows of a result, some at a time.
+
+    Args:
+        result: the result.
+        convert: makes a value of a column's text, for each column.
+        runtime: where that is done.
+        from_object: whether all rows are read from the object in S3; else those of the API's first page are taken as
+            they are, and only what follows them is read from the object, which is quicker than page by page.
+    """
+
+    def __init__(
+        self,
+        result: QueryResult,
+        convert: Sequence[Callable[[str | None], Any]],
+        runtime: Runtime,
+        *,
+        from_object: bool,
+    ) -> None:
+        self._result = result
+        self._convert = convert
+        self._runtime = runtime
+        self._from_object = from_object and result.csv_url is not None and bool(result.columns)
+        self._page: ResultPage | None = None if self._from_object else result.first
+        self._records: Records | None = None
+        self._skip = 1  # records of the object that are here already, the header among them
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns."""
+        return self._result.columns
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were written; -1 if none were to be."""
+        return self._result.rowcount
+
+    async def read(self) -> list[Row]:
+        """Return the next rows; none at the end."""
+        while True:
+            rows: list[Row] = []
+            if self._page is not None:
+                rows = await self._read_page(self._page)
+            elif self._from_object:
+                rows = await self._read_object()
+            if rows or not (self._page is not None or self._from_object):
+                return rows
+
+    async def _read_page(self, page: ResultPage) -> list[Row]:
+        rows = await self._runtime.offload(self._converted, self._result.rows_of(page))
+        if page.next_token is not None and self._result.csv_url is not None:
+            self._page = None
+            self._from_object = True
+            self._skip = len(page.rows)
+        else:
+            self._page = await self._result.page_after(page)
+        return rows
+
+    async def _read_object(self) -> list[Row]:
+        if self._records is None:
+            self._records = await self._result.records()
+        records = await self._records.read()
+        if not records:
+            await self.aclose()
+            return []
+        return await self._runtime.offload(self._parsed, records)
+
+    def _parsed(self, records: bytes) -> list[Row]:
+        rows = parse_records(records.decode())
+        skipped = min(self._skip, len(rows))
+        self._skip -= skipped
+        return self._converted(rows[skipped:])
+
+    def _converted(self, rows: Sequence[Sequence[str | None]]) -> list[Row]:
+        if not rows:
+            return []
+        width = len(self._convert)
+        if any(len(row) != width for row in rows):
+            raise DataError(f"the result has {width} columns, and a row of another width")
+        # Column by column, which is quicker than row by row.
+        columns = zip(*rows, strict=True)
+        return list(zip(*map(map, self._convert, columns), strict=True))
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        self._page = None
+        self._from_object = False
+        if self._records is not None:
+            await self._records.aclose()
+            self._records = None

@@ -1,0 +1,5 @@
+"""Rows that are streamed from the CSV object of a result."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

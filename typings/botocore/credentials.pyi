@@ -1,0 +1,16 @@
+from collections.abc import Callable
+from typing import Any
+
+class AssumeRoleCredentialFetcher:
+    def __init__(
+        self,
+        client_creator: Callable[..., Any],
+        source_credentials: Any,
+        role_arn: str,
+        extra_args: dict[str, Any] | None = ...,
+        mfa_prompter: Callable[[str], str] | None = ...,
+    ) -> None: ...
+    def fetch_credentials(self) -> Any: ...
+
+class DeferredRefreshableCredentials:
+    def __init__(self, refresh_using: Callable[[], Any], method: str) -> None: ...
