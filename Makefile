@@ -9,8 +9,9 @@ STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(sh
 
 .PHONY: demo test test-slow check lint types clean
 
-demo: $(STAMP)  ## Write, read and delete real objects over HTTP, against moto's server.
+demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
+	$(BIN)/python examples/queries.py
 
 test: $(STAMP)  ## All tests but the slow ones.
 	$(BIN)/python -m pytest $(ARGS)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+DEMO = EXAMPLES / "demo.py"
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(DEMO), *arguments]
+def run(*arguments: str, program: Path = DEMO) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(program), *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 
 
@@ -35,6 +36,16 @@ def test_the_demo_runs_against_another_server_and_leaves_nothing_there(rclone_en
     ran = run("--endpoint-url", rclone_endpoint, "--bucket", "demo-elsewhere")
     assert ran.returncode == 0, ran.stderr
     assert fs.find("demo-elsewhere") == []
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_queries_whose_results_come_through_the_filesystem() -> None:
+    ran = run(program=EXAMPLES / "queries.py")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert "10000 rows through AioCursor" in ran.stdout
+    assert "10000 rows through AioArrowCursor: n int64, day int64, name string" in ran.stdout
+    assert "read through AioS3FileSystem, with <ThreadedBoto3Transport" in ran.stdout
 
 
 def test_the_demo_is_short() -> None:
