@@ -81,10 +81,12 @@ class AioBaseCursor(BaseCursor[R]):
         return self
 
     async def __anext__(self) -> R:
-        row = await self._fetchone()
-        if row is None:
-            raise StopAsyncIteration
-        return row
+        if not self._rows:
+            await self._fill(1)
+            if not self._rows:
+                raise StopAsyncIteration
+        self._fetched += 1
+        return self._rows.popleft()
 
     async def cancel(self) -> None:
         """Stop the query in Athena."""

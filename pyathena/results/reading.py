@@ -18,14 +18,15 @@ from pyathena.transport.errors import S3Error
 
 __all__ = ["AioResultReader", "BlockingResultReader", "Blocks", "ResultReader"]
 
-_BLOCK: Final = 2**20
+_BLOCK: Final = 2**18
+"""Bytes. Rows of larger ones would keep the garbage collector, and with it the interpreter, for too long."""
 
 
 class Blocks(Protocol):
     """The bytes of an object, one block after the other."""
 
     async def read(self) -> bytes:
-        """Return the next block, of about a MiB; ``b""`` at the end."""
+        """Return the next block; ``b""`` at the end."""
         ...
 
     async def aclose(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
 
 from pyathena.athena.values import Column, ResultPage
 from pyathena.errors import DataError
@@ -14,6 +15,9 @@ from pyathena.runtime import Runtime
 __all__ = ["Row", "RowReader", "TypeHints", "column_hints"]
 
 Row = tuple[Any, ...]
+
+_BATCH: Final = 2000
+"""Rows that are handed over at a time: whoever goes through them holds up an event loop for so many at most."""
 
 TypeHints = Mapping[str | int, str]
 
@@ -49,6 +53,7 @@ class RowReader:
         self._from_object = from_object and result.csv_url is not None and bool(result.columns)
         self._page: ResultPage | None = None if self._from_object else result.first
         self._records: Records | None = None
+        self._ready: Iterator[Row] = iter(())
         self._skip = 1  # records of the object that are here already, the header among them
 
     @property
@@ -63,14 +68,15 @@ class RowReader:
 
     async def read(self) -> list[Row]:
         """Return the next rows; none at the end."""
-        while True:
-            rows: list[Row] = []
-            if self._page is not None:
-                rows = await self._read_page(self._page)
-            elif self._from_object:
-                rows = await self._read_object()
-            if rows or not (self._page is not None or self._from_object):
+        if rows := list(islice(self._ready, _BATCH)):
+            await self._runtime.sleep(0)  # let others run in between
+            return rows
+        while self._page is not None or self._from_object:
+            made = await (self._read_object() if self._page is None else self._read_page(self._page))
+            self._ready = iter(made)
+            if rows := list(islice(self._ready, _BATCH)):
                 return rows
+        return []
 
     async def _read_page(self, page: ResultPage) -> list[Row]:
         rows = await self._runtime.offload(self._converted, self._result.rows_of(page))
@@ -111,6 +117,7 @@ class RowReader:
         """Read no more."""
         self._page = None
         self._from_object = False
+        self._ready = iter(())
         if self._records is not None:
             await self._records.aclose()
             self._records = None
