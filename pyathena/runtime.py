@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import os
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -48,6 +50,10 @@ class Task(Protocol[T_co]):
         """Ask it to end. What it would have brought is dropped."""
         ...
 
+    def stop(self) -> None:
+        """Cancel it where it sleeps, now or later (`Runtime.sleep`); what else it does comes to its end."""
+        ...
+
     async def settle(self) -> None:
         """Wait until it has ended, whatever comes in between; a cancellation of the waiter is raised afterwards."""
         ...
@@ -65,7 +71,13 @@ class Runtime(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, and let others run meanwhile."""
+        """Wait, and let others run meanwhile.
+
+        In a task without an event loop this, and nothing else, is where a cancellation ends it.
+
+        Raises:
+            TimeoutError: without an event loop, the time of `shield` would be up.
+        """
         ...
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -168,7 +180,11 @@ def _look_at(future: asyncio.Future[Any]) -> None:
 
 class _AsyncioTask(Generic[T]):
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
-        self._task = asyncio.create_task(step)
+        self._stopped = False
+        self._asleep = False
+        context = contextvars.copy_context()
+        context.run(_TASK.set, weakref.ref(self))  # a task keeps its context, and with it would keep itself
+        self._task = asyncio.create_task(step, context=context)
         self._task.add_done_callback(_look_at)
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -196,11 +212,35 @@ class _AsyncioTask(Generic[T]):
             with suppress(RuntimeError):  # the loop was closed: nothing runs there any more
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
+    def stop(self) -> None:
+        self._stopped = True
+        if self._asleep:
+            self.cancel()
+
+    @property
+    def runs_here(self) -> bool:
+        return asyncio.current_task() is self._task
+
+    async def sleep(self, seconds: float) -> None:
+        self._asleep = True
+        if self._stopped:
+            self.cancel()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._asleep = False
+
     async def settle(self) -> None:
         if self._elsewhere:
             return  # that loop will see to it
         if (cancelled := await _ended(self._task)) is not None:
             raise cancelled
+
+
+_TASK: Final[contextvars.ContextVar[Callable[[], _AsyncioTask[Any] | None]]] = contextvars.ContextVar(
+    "pyathena_task", default=lambda: None
+)
+"""Tells the task that is running, or one that has begun it."""
 
 
 class AsyncioRuntime:
@@ -220,7 +260,8 @@ class AsyncioRuntime:
         self._abandon = abandon
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        task = _TASK.get()()
+        await (task.sleep(seconds) if task is not None and task.runs_here else asyncio.sleep(seconds))
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
@@ -312,8 +353,15 @@ def drive(step: Coroutine[Any, Any, T]) -> T:
     ) from failure
 
 
+class _Cancelled(BaseException):
+    """A task was cancelled while it slept. Not an `Exception`, so that nothing in the step takes it for a failure."""
+
+
 class _ThreadTask(Generic[T]):
-    """A step for the pool. Who waits for one that has not begun runs it himself: so nesting cannot deadlock."""
+    """A step for the pool. Who waits for one that has not begun runs it himself: so nesting cannot deadlock.
+
+    One that has begun is cancelled where it sleeps, and so are those that it has spawned.
+    """
 
     def __init__(self, step: Coroutine[Any, Any, T]) -> None:
         self._step = step
@@ -323,6 +371,17 @@ class _ThreadTask(Generic[T]):
         self._ended = threading.Event()
         self._outcome: tuple[T] | None = None
         self._error: BaseException | None = None
+        self._stopped = threading.Event()
+        self._spawned: weakref.WeakSet[_ThreadTask[Any]] = weakref.WeakSet()
+        spawner = _STEP.get()
+        if spawner is not None and not spawner._elsewhere:
+            spawner._add(self)
+
+    def _add(self, spawned: _ThreadTask[Any]) -> None:
+        with self._lock:
+            self._spawned.add(spawned)
+        if self._stopped.is_set():
+            spawned.stop()
 
     def _end(self, how: Callable[[], None]) -> None:
         """Do this, unless it is somebody else's already; whatever comes in between, the task has ended then."""
@@ -333,6 +392,8 @@ class _ThreadTask(Generic[T]):
                     self._owner = me
             if self._owner is me:
                 how()
+        except _Cancelled:
+            pass  # whoever cancelled it wants nothing of it
         except BaseException as error:
             if self._owner is me:
                 self._error = error  # raised where the task is awaited
@@ -343,7 +404,11 @@ class _ThreadTask(Generic[T]):
                 self._ended.set()
 
     def _drive(self) -> None:
-        self._outcome = (drive(self._step),)
+        token = _STEP.set(self)
+        try:
+            self._outcome = (drive(self._step),)
+        finally:
+            _STEP.reset(token)
 
     def run(self) -> None:
         self._end(self._drive)
@@ -363,7 +428,7 @@ class _ThreadTask(Generic[T]):
     async def _result(self) -> T:
         await self.wait()
         if self._outcome is None:
-            raise self._error or RuntimeError("the task was cancelled before it began, or is another process's")
+            raise self._error or RuntimeError("the task was cancelled, or is another process's")
         return self._outcome[0]
 
     async def wait(self) -> None:
@@ -375,6 +440,20 @@ class _ThreadTask(Generic[T]):
     def cancel(self) -> None:
         if not self._elsewhere:
             self._end(self._step.close)
+        self.stop()
+
+    def stop(self) -> None:
+        if self._elsewhere:
+            return
+        self._stopped.set()
+        with self._lock:
+            spawned = list(self._spawned)
+        for task in spawned:
+            task.stop()
+
+    def sleep(self, seconds: float) -> None:
+        if self._stopped.wait(seconds):
+            raise _Cancelled
 
     async def settle(self) -> None:
         if self._elsewhere:
@@ -387,6 +466,13 @@ class _ThreadTask(Generic[T]):
                 interruption = error
         if interruption is not None:
             raise interruption
+
+
+_STEP: Final[contextvars.ContextVar[_ThreadTask[Any] | None]] = contextvars.ContextVar("pyathena_step", default=None)
+"""The task that this thread runs."""
+
+_SHIELD_ENDS: Final[contextvars.ContextVar[float]] = contextvars.ContextVar("pyathena_shield_ends", default=math.inf)
+"""When the time is up of the `shield` that this thread runs a step in, by `time.monotonic`."""
 
 
 class ThreadRuntime:
@@ -411,13 +497,26 @@ class ThreadRuntime:
         return task
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
+        if time.monotonic() + seconds > _SHIELD_ENDS.get():
+            raise TimeoutError(f"there is no time left to wait for {seconds:.2f} seconds more")
+        step = _STEP.get()
+        if step is None:
+            time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
+        else:
+            step.sleep(seconds)
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)
 
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
-        return await step  # nothing here is cancelled, and the transport's own time limits hold
+        # Requests have the transport's own time limits; what is bounded here is that they are made again and again.
+        ends = _SHIELD_ENDS.set(min(_SHIELD_ENDS.get(), time.monotonic() + seconds))
+        outside = _STEP.set(None)
+        try:
+            return await step
+        finally:
+            _STEP.reset(outside)
+            _SHIELD_ENDS.reset(ends)
 
     def close(self) -> None:
         """Let the threads end when they have nothing more to do."""

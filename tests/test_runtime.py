@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -246,7 +247,7 @@ def test_a_step_that_cannot_be_begun_stops_the_others_before_it_is_raised() -> N
 
     with pytest.raises(RuntimeError, match="no third"):
         drive(run_all(FewThreads(4), step, range(10), 4))
-    assert ended == begun
+    assert sorted(ended) == sorted(begun)
     assert len(ended) <= 2
     gc.collect()  # would warn of a coroutine that was never awaited
 
@@ -488,3 +489,136 @@ def test_a_sleep_lasts_as_long_as_it_was_asked_to(runtime: Runtime, run: Run[Any
     began = time.monotonic()
     run(runtime.sleep(0.01))
     assert time.monotonic() - began >= 0.01
+
+
+# --- what waits, and is not wanted any more ------------------------------------------------------
+
+
+def test_a_task_that_is_stopped_ends_where_it_sleeps_and_nowhere_else() -> None:
+    runtime = AsyncioRuntime()
+    steps: list[str] = []
+
+    async def step(first: asyncio.Event) -> None:
+        await first.wait()
+        steps.append("what is under way comes to its end")
+        await runtime.sleep(30)
+        steps.append("never")
+
+    async def program() -> None:
+        under_way, asleep = asyncio.Event(), asyncio.Event()
+        asleep.set()
+        tasks = [runtime.spawn(step(under_way)), runtime.spawn(step(asleep))]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.stop()
+        await asyncio.sleep(0)
+        under_way.set()
+        await settle_all(tasks)
+        assert [task.lost for task in tasks] == [True, True]
+        assert steps == ["what is under way comes to its end"] * 2
+
+    asyncio.run(program())
+
+
+def test_another_task_sleeps_on_when_the_one_that_began_it_is_stopped() -> None:
+    runtime = AsyncioRuntime()
+
+    async def begin() -> asyncio.Task[None]:
+        return asyncio.create_task(runtime.sleep(0.01))
+
+    async def program() -> None:
+        task = runtime.spawn(begin())
+        other = await task
+        task.stop()
+        await other
+
+    asyncio.run(program())
+
+
+def test_a_task_is_freed_without_the_garbage_collector() -> None:
+    runtime = AsyncioRuntime()
+
+    async def program() -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            task = runtime.spawn(runtime.sleep(0))
+            await task
+            freed = weakref.ref(task)
+            del task
+            await asyncio.sleep(0)
+            assert freed() is None
+        finally:
+            gc.enable()
+
+    asyncio.run(program())
+
+
+def test_without_a_loop_a_task_is_cancelled_where_it_sleeps_and_so_are_those_it_spawned() -> None:
+    runtime = ThreadRuntime(4)
+    asleep = threading.Barrier(4, timeout=10)
+    cleaned = []
+
+    async def leaf(_: int) -> None:
+        asleep.wait()
+        try:
+            await runtime.sleep(30)
+        finally:
+            await runtime.shield(runtime.sleep(0), 5)  # what cleans up is not cancelled
+            cleaned.append(True)
+
+    async def branch() -> None:
+        await run_all(runtime, leaf, range(3), 3)
+
+    async def wait_for(task: Task[None]) -> None:
+        await task
+
+    began = time.monotonic()
+    task = runtime.spawn(branch())
+    asleep.wait()
+    task.cancel()
+    drive(task.settle())
+    assert time.monotonic() - began < 10
+    assert task.lost
+    assert cleaned == [True] * 3
+    with pytest.raises(RuntimeError, match="was cancelled"):
+        drive(wait_for(task))
+
+
+def test_without_a_loop_a_task_that_was_cancelled_begins_no_sleep_nor_do_those_it_spawns() -> None:
+    runtime = ThreadRuntime(4)
+    begun, cancelled = threading.Event(), threading.Event()
+
+    async def step() -> None:
+        begun.set()
+        cancelled.wait(10)
+        await run_all(runtime, runtime.sleep, [30, 30], 2)
+
+    task = runtime.spawn(step())
+    begun.wait(10)
+    task.cancel()
+    cancelled.set()
+    drive(task.settle())
+    assert task.lost
+
+
+@pytest.mark.parametrize(("runtime", "run"), WORLDS)
+def test_a_failure_wakes_those_that_sleep(runtime: Runtime, run: Run[Any]) -> None:
+    async def step(number: int) -> None:
+        if number == 0:
+            await runtime.sleep(0.01)
+            raise OSError("zero")
+        await runtime.sleep(30)
+
+    began = time.monotonic()
+    with pytest.raises(OSError, match="zero"):
+        run(run_all(runtime, step, range(4), 4))
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(("runtime", "run"), WORLDS)
+def test_what_is_shielded_does_not_sleep_longer_than_its_time(runtime: Runtime, run: Run[Any]) -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        run(runtime.shield(runtime.sleep(30), 0.01))
+    assert time.monotonic() - began < 10

@@ -48,6 +48,7 @@ from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3NotFoundError
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
+from pyathena.transport.retrying import RetryingTransport, RetryPolicy
 from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef, VersioningStatus
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ T = TypeVar("T")
 Path: TypeAlias = "str | os.PathLike[str]"
 
 _DEFAULT_MAX_CONCURRENCY: Final = 64
+_DEFAULT_RETRY: Final = RetryPolicy()
 
 
 class Face:
@@ -69,6 +71,7 @@ class Face:
     root_marker = ""
     transaction_type = S3Transaction
     _engine: S3Engine
+    _transport: S3Transport
     _owned: S3Transport | None
     # fsspec's: whether a transaction is under way, and which.
     _intrans: bool
@@ -94,6 +97,7 @@ class Face:
         way: dict[str, Any] = {name: options[name] for name in ConnectOptions.__annotations__ if name in options}  # type: ignore[literal-required]  # they are its names
         way["key"] = _one_of(options, "key", "username")
         way["secret"] = _one_of(options, "secret", "password")
+        retry = options.get("retry", _DEFAULT_RETRY)
         if transport is None:
             made = make_transport(connection, client=client, max_concurrency=asked, **way)
             self._owned, transport, limit = made, made, made.max_concurrency
@@ -103,17 +107,27 @@ class Face:
             if names:
                 raise ValueError(f"transport= says how S3 is reached; leave out {names}, or leave out transport=")
             self._owned, limit = None, asked or _DEFAULT_MAX_CONCURRENCY
+        runtime = make_runtime(limit)
+        compare_etags_only = options.get("local_expiry_check", False)
+        self._transport = transport
+        if isinstance(transport, RetryingTransport):
+            if options.get("retry") is not None:
+                raise ValueError("transport= is a RetryingTransport, which has its own policy; leave out retry=")
+        elif retry is not None:
+            if not isinstance(retry, RetryPolicy):
+                raise TypeError(f"retry= is a RetryPolicy, or None for a single attempt, got {retry!r}")
+            transport = RetryingTransport(transport, retry, compare_etags_only=compare_etags_only, sleep=runtime.sleep)
         given = {**(options.get("s3_additional_kwargs") or {}), "requester_pays": options.get("requester_pays") or None}
         block = options.get("default_block_size")
         self._default_cache_type = options.get("default_cache_type")
         self._engine = S3Engine(
             transport,
-            make_runtime(limit),
+            runtime,
             max_concurrency=limit,
             block_size=DEFAULT_BLOCK_SIZE if block is None else block,
             arguments=Arguments(given, "s3_additional_kwargs="),
             version_aware=options.get("version_aware", False),
-            compare_etags_only=options.get("local_expiry_check", False),
+            compare_etags_only=compare_etags_only,
             parts_grow=not options.get("fixed_upload_size", False),
             allow_bucket_creation=options.get("allow_bucket_creation", False),
             allow_bucket_deletion=options.get("allow_bucket_deletion", False),
@@ -141,8 +155,12 @@ class Face:
 
     @property
     def transport(self) -> S3Transport:
-        """The transport that requests go through."""
-        return self._engine.transport
+        """The transport as it was given, or made.
+
+        What the filesystem asks of it, it asks again where that fails for the moment. Who calls the transport himself
+        does so by `RetryingTransport`.
+        """
+        return self._transport
 
     @abstractmethod
     def _run(self, function: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:

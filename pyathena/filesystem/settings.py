@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyathena.transport.retrying import RetryPolicy
 from pyathena.transport.values import ConnectOptions
 
 __all__ = ["FileSystemOptions"]
@@ -33,6 +34,10 @@ class FileSystemOptions(ConnectOptions, total=False):
             for more than that.
         listings_expiry_time: seconds that a listing is kept, 0 or more; None is for ever.
         max_paths: most listings that are kept, 1 or more; None is any number.
+        retry: how often and for how long what failed for the moment is tried again; `RetryPolicy` with its defaults if
+            left out, and None is not at all. It is done above the transport, one that was given included: retries of
+            its own (those of a boto3 ``client``, for one) multiply with these. A `RetryingTransport` that was given has
+            its own policy.
         username: another name for ``key``.
         password: another name for ``secret``.
     """
@@ -53,5 +58,6 @@ class FileSystemOptions(ConnectOptions, total=False):
     use_listings_cache: bool
     listings_expiry_time: float | None
     max_paths: int | None
+    retry: RetryPolicy | None
     username: str | None
     password: str | None

@@ -68,11 +68,14 @@ async def begin_upload(
     task = runtime.spawn(transport.create_multipart_upload(ref, options=begin_options(options)))
 
     async def give_up() -> None:
-        await abort_upload(transport, runtime, await task, request_options(options))
+        await task.wait()
+        if not task.lost:
+            await abort_upload(transport, runtime, await task, request_options(options))
 
     try:
         await task.wait()
     except BaseException:
+        task.stop()  # it is not attempted again
         with contextlib.suppress(S3Error, TimeoutError):  # then it was never begun, or nobody will ever know
             await runtime.shield(give_up(), BEGIN_SECONDS + ABORT_SECONDS)
         raise

@@ -1,7 +1,8 @@
 """Transports: how the filesystem reaches S3.
 
 `S3Transport` is the contract, `ThreadedBoto3Transport` its default implementation (boto3 in threads of its own),
-`BlockingBoto3Transport` the same in the calling thread, `InMemoryTransport` a fake for tests.
+`BlockingBoto3Transport` the same in the calling thread, `InMemoryTransport` a fake for tests. `RetryingTransport` wraps
+any of them, and tries again what failed for the moment.
 
 The two that need boto3 are imported when they are first used (PEP 562): this package imports without boto3.
 """
@@ -38,6 +39,7 @@ from pyathena.transport.memory import (
 from pyathena.transport.protocol import (
     BucketAdmin,
     ConnectionLike,
+    CredentialsRefresher,
     MultipartWriter,
     ObjectAdmin,
     ObjectDeleter,
@@ -48,6 +50,7 @@ from pyathena.transport.protocol import (
     S3Transport,
     UrlSigner,
 )
+from pyathena.transport.retrying import RetryingTransport, RetryPolicy
 from pyathena.transport.values import (
     MAX_DELETE_KEYS,
     MAX_PAGE_SIZE,
@@ -99,6 +102,7 @@ __all__ = [
     "ConnectOptions",
     "ConnectionLike",
     "CopyOptions",
+    "CredentialsRefresher",
     "CustomerKey",
     "DeleteError",
     "DeleteResult",
@@ -131,6 +135,8 @@ __all__ = [
     "PutOptions",
     "PutResult",
     "RequestOptions",
+    "RetryPolicy",
+    "RetryingTransport",
     "S3AlreadyExistsError",
     "S3ChecksumError",
     "S3ClosedError",

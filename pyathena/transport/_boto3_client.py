@@ -106,14 +106,19 @@ class ClientOptions:
         size: int = (self.config_kwargs or {}).get("max_pool_connections", DEFAULT_MAX_CONCURRENCY)
         return size
 
-    def build(self, *, max_connections: int, signature_version: str | None = None) -> S3ClientLike:
-        """Make a client with a pool of ``max_connections``. Reads files, and may take a tenth of a second.
+    @property
+    def may_find_others(self) -> bool:
+        """Whether another session may find other credentials: those of the environment, a profile, a role."""
+        said = self.anon or self.key is not None or "aws_access_key_id" in (self.client_kwargs or {})
+        return self.connection is None and not said
+
+    def build(self, session: Any, *, max_connections: int, signature_version: str | None = None) -> S3ClientLike:
+        """Make a client of a session, with a pool of ``max_connections``. May take a tenth of a second.
 
         Raises:
             ValueError: the endpoint, wherever it was found, holds a user name.
             BotoCoreError: what boto3 found elsewhere (profile, environment) is not what it needs.
         """
-        session = self._session()
         arguments, config = self._arguments(max_connections, signature_version)
         client: S3ClientLike = session.client("s3", **arguments, config=config)
         _refuse_user(client.meta.endpoint_url, "S3's endpoint (client_kwargs=, connection= or environment)")
@@ -127,7 +132,12 @@ class ClientOptions:
         stop_when_abandoned(client)
         return client
 
-    def _session(self) -> Any:
+    def session(self) -> Any:
+        """Return the connection's session, or a new one. Reads files.
+
+        Raises:
+            BotoCoreError: there is no such profile.
+        """
         if self.connection is not None:
             return self.connection.session
         credentials = {
@@ -145,7 +155,8 @@ class ClientOptions:
             "read_timeout": DEFAULT_READ_TIMEOUT,
             "tcp_keepalive": True,
             "user_agent_extra": f"pyathena/{__version__}",
-            "retries": {"mode": "standard", "total_max_attempts": 5},
+            # Retries are made above the transport. To go on to a bucket's own region is none.
+            "retries": {"mode": "standard", "total_max_attempts": 1},
         }
         if signature_version is not None:
             ours["signature_version"] = signature_version

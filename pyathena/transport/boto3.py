@@ -23,9 +23,10 @@ from typing_extensions import Buffer, Unpack, override
 
 from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
+from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_requests import Boto3Requests
 from pyathena.transport.errors import S3ClosedError, S3Error
-from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
+from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher, PresignedOperation, S3Transport
 from pyathena.transport.values import (
     AccessControl,
     BucketInfo,
@@ -72,12 +73,13 @@ class _ProcessState:
         self.running: set[Future[Any]] = set()
         self.in_flight = 0
         self.building = threading.Lock()
-        """Guards the clients. Making one takes long: an event loop must not take it."""
+        """Guards the session and the clients. Making one takes long: an event loop must not take it."""
+        self.session: Any = None
         self.client: S3ClientLike | None = None
         self.signer: S3ClientLike | None = None
 
 
-class _Boto3Transport(S3Transport):
+class _Boto3Transport(S3Transport, CredentialsRefresher):
     """What the two have in common: how a client is made, and every operation but where it runs."""
 
     def __init__(
@@ -95,7 +97,10 @@ class _Boto3Transport(S3Transport):
             connection: a connection to Athena (or any `ConnectionLike`), whose session, region, configuration and S3
                 endpoint are used. Leave out the options that say the same.
             client: a boto3 client for S3 that is used as it is, its retries, its pool and the version of its signatures
-                (presigned URLs too) included, and is not closed. A cancelled request of its goes on being retried.
+                (presigned URLs too) included, and is not closed. A cancelled request of its goes on being retried, and
+                its retries multiply those of a `RetryingTransport`, which the filesystem puts above: with botocore's
+                defaults 5 times 5 attempts. ``Config(retries={"mode": "standard", "total_max_attempts": 1})`` makes
+                none. The same goes for the configuration of a ``connection``.
             max_concurrency: most requests in flight, 1 or more; also the size of the connection pool. 64 if None.
             requester_pays: send ``RequestPayer`` with every request that knows it.
             **options: see `ConnectOptions`.
@@ -182,11 +187,20 @@ class _Boto3Transport(S3Transport):
     def _connected(self, state: _ProcessState) -> S3ClientLike:
         if self._client is not None:
             return self._client
-        if state.client is None:
+        client = state.client
+        if client is None:
             with state.building:
-                if state.client is None:
-                    state.client = self._options.build(max_connections=self._max_concurrency)
-        return state.client
+                client = state.client
+                if client is None:
+                    session = self._session(state)
+                    client = state.client = self._options.build(session, max_connections=self._max_concurrency)
+        return client
+
+    def _session(self, state: _ProcessState) -> Any:
+        """The session that clients are made of. To be called by whoever holds ``state.building``."""
+        if state.session is None:
+            state.session = self._options.session()
+        return state.session
 
     def _signer(self, state: _ProcessState) -> S3ClientLike:
         """A client that presigns with SigV4: botocore's default for presigned URLs is SigV2, which S3 phases out."""
@@ -194,8 +208,32 @@ class _Boto3Transport(S3Transport):
             return self._connected(state)
         with state.building:
             if state.signer is None:
-                state.signer = self._options.build(max_connections=1, signature_version="s3v4")
+                state.signer = self._options.build(self._session(state), max_connections=1, signature_version="s3v4")
             return state.signer
+
+    @override
+    async def refresh_credentials(self) -> bool:
+        """Look where the credentials came from, unless they were given, or came with a connection or a client.
+
+        Those of a role are renewed by botocore before they expire; this is for a file or an environment that has
+        changed. Requests to come are signed with what is found; those under way are not broken off.
+        """
+        if self._client is not None or not self._options.may_find_others:
+            return False
+        state = self._state()
+        used = state.client
+        return await self._perform(lambda to, _: self._renewed(state, used))
+
+    def _renewed(self, state: _ProcessState, used: S3ClientLike | None) -> bool:
+        with state.building, translated("RefreshCredentials"):
+            if state.client is not used:
+                return True  # another request was quicker
+            session = self._options.session()
+            if _frozen(session) == _frozen(self._session(state)):
+                return False
+            # The old client goes when the last request that uses it has ended.
+            state.session, state.client, state.signer = session, None, None
+            return True
 
     def _run(
         self,
@@ -429,13 +467,19 @@ class _Boto3Transport(S3Transport):
         return await self._perform(lambda to, _: to.presigned_url(operation, ref, expires_in, options))
 
 
+def _frozen(session: Any) -> object:
+    """Return the credentials of a session as a value."""
+    credentials = session.get_credentials()
+    return None if credentials is None else credentials.get_frozen_credentials()
+
+
 class BlockingBoto3Transport(_Boto3Transport):
     """boto3 in the calling thread: its coroutines never suspend, so that no event loop is needed to run them.
 
     This is what `S3FileSystem` uses. On an event loop it would block the loop. `aclose` blocks until the requests of
     other threads have ended.
 
-    Beyond the contract, the clients that it makes retry as those of `ThreadedBoto3Transport` do.
+    It retries nothing by itself, as `ThreadedBoto3Transport` does not.
     """
 
     @override
@@ -459,8 +503,12 @@ class ThreadedBoto3Transport(_Boto3Transport):
     A thread is free again when its request has really ended, also if the caller was cancelled. A read that waits for
     the body is woken; what waits for a connection or an answer takes until ``connect_timeout`` or ``read_timeout``.
 
-    Beyond the contract, the clients that it makes retry what failed for the moment, as boto3's standard mode does: five
-    attempts, and none for a caller that was cancelled. ``config_kwargs={"retries": …}`` says otherwise.
+    It retries nothing by itself: the clients that it makes attempt each request once. The filesystem puts a
+    `RetryingTransport` above it; whoever uses it alone does so himself::
+
+        transport = RetryingTransport(ThreadedBoto3Transport(profile="work"))
+
+    ``config_kwargs={"retries": …}`` lets botocore retry below, in the thread; never for a caller that was cancelled.
     """
 
     @override

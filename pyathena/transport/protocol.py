@@ -16,9 +16,11 @@ Rules that hold for every method:
   when the work behind it has ended. Cancelling a **write** ends when its outcome is known, then raises
   `asyncio.CancelledError`; bytes of a body that S3 has not got in whole are not sent on. Neither is attempted again.
   `CancelledError` is never swallowed, and never raised for another reason than that the caller was cancelled.
-* A transport does not retry what its server refused; `S3Error.retryable` says whether it may be worth it. Safe to
-  repeat as they are: every read, UploadPart, UploadPartCopy, AbortMultipartUpload, DeleteObjects, and writes without a
-  condition. A conditional write or a CompleteMultipartUpload whose answer was lost may have happened: look first.
+* A transport does not retry what its server refused; `S3Error.retryable` says whether it may be worth it, and
+  `pyathena.transport.RetryingTransport` does it above any other. Safe to repeat as they are: every read, UploadPart,
+  UploadPartCopy, DeleteObjects, tags, ACLs, and writes without a condition. AbortMultipartUpload, CreateBucket and
+  DeleteBucket whose answer was lost may be refused when repeated, since they have happened. A conditional write or a
+  CompleteMultipartUpload whose answer was lost may have happened: look first.
 * ``repr`` shows no secret, and differs from object to object.
 
 Buffers that are passed in (``body``, ``into``) belong to the transport until the method has returned or raised. A
@@ -60,6 +62,7 @@ from pyathena.transport.values import (
 __all__ = [
     "BucketAdmin",
     "ConnectionLike",
+    "CredentialsRefresher",
     "MultipartWriter",
     "ObjectAdmin",
     "ObjectDeleter",
@@ -523,6 +526,22 @@ class S3Transport(
 
         Requests under way end first. Those that still wait for their turn (a thread, a connection), and later ones,
         raise `S3ClosedError`.
+        """
+        ...
+
+
+@runtime_checkable
+class CredentialsRefresher(Protocol):
+    """What a transport may be besides: one whose credentials can be taken anew from where they came."""
+
+    async def refresh_credentials(self) -> bool:
+        """Look for other credentials than those that requests are signed with, since these have expired.
+
+        Returns:
+            Whether there are others now, for the requests to come. False if they are fixed, or have not changed.
+
+        Raises:
+            S3Error: they could not be had.
         """
         ...
 

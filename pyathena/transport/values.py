@@ -97,7 +97,7 @@ class ConnectOptions(TypedDict, total=False):
         use_ssl: use https where the endpoint does not say; True if left out. ``client_kwargs`` wins over it.
         client_kwargs: further arguments of ``boto3.session.Session.client``; the other options win over it.
         config_kwargs: further arguments of ``botocore.config.Config``. ``max_pool_connections`` is ``max_concurrency``
-            where that is not given.
+            where that is not given, and ``retries`` are off: they are made above the transport.
         profile: a profile of the AWS configuration files.
         region_name: AWS region.
         connect_timeout: seconds to connect in, more than 0; 5 if left out.

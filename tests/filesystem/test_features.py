@@ -79,7 +79,7 @@ def test_a_failed_copy_leaves_the_target_as_it_was_and_no_upload(face: Face, mon
 
     async def fail(operation: str) -> None:
         if operation == "upload_part_copy":
-            raise S3ServerError("no")
+            raise S3ServerError("no", retryable=False)
 
     face.recording.before = fail
     with pytest.raises(S3ServerError):
@@ -163,7 +163,7 @@ def test_a_failed_get_leaves_no_partial_file_and_the_old_one(face: Face, tmp_pat
 
     async def fail(operation: str) -> None:
         if face.recording.requests.count("get_object_range") > 2:
-            raise S3ServerError("no")
+            raise S3ServerError("no", retryable=False)
 
     face.recording.taken()
     face.recording.before = fail

@@ -730,7 +730,7 @@ def test_nothing_is_attempted_again_for_a_caller_that_was_cancelled(
             await task
         await transport.aclose()  # waits for the thread
 
-    with transport_to(gate) as transport:
+    with transport_to(gate, config_kwargs={"retries": {"total_max_attempts": 5, "mode": "standard"}}) as transport:
         asyncio.run(program(transport))
     assert gate.total == 1
 
@@ -934,9 +934,7 @@ def test_what_the_server_asks_for_is_told() -> None:
 
 
 def test_a_server_that_nobody_listens_at_is_a_connection_error() -> None:
-    transport = BlockingBoto3Transport(
-        key="k", secret=SECRET, endpoint_url="http://127.0.0.1:9", config_kwargs={"retries": {"total_max_attempts": 1}}
-    )
+    transport = BlockingBoto3Transport(key="k", secret=SECRET, endpoint_url="http://127.0.0.1:9")
     with pytest.raises(S3ConnectionError, match="bucket/key") as caught:
         transport.head_object(REF).send(None)
     assert caught.value.retryable

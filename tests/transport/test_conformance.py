@@ -31,6 +31,7 @@ from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transp
 from pyathena.transport.errors import S3InvalidRangeError, S3NotFoundError
 from pyathena.transport.memory import InMemoryTransport
 from pyathena.transport.protocol import S3Transport
+from pyathena.transport.retrying import RetryingTransport
 from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRef
 from tests.servers import KEY, SECRET, StallingServer
 
@@ -122,28 +123,40 @@ class TestInMemoryTransport(S3TransportTests):
 
     @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
     def subject(self, request: pytest.FixtureRequest) -> TransportUnderTest:
-        transport = InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE)
+        return in_memory_subject(request.param, lambda transport: transport)
 
-        def put(key: str, data: bytes) -> None:
-            drive(transport.put_object(ObjectRef("bucket", key), data))
 
-        def get(key: str) -> bytes | None:
-            try:
-                return bytes(drive(transport.get_object_range(ObjectRef("bucket", key), ByteRange(0))).data)
-            except S3NotFoundError:
-                return None
-            except S3InvalidRangeError:
-                return b""
+class TestRetryingTransport(S3TransportTests):
+    capabilities = ALL_CAPABILITIES - {"presigned_urls"}
 
-        return TransportUnderTest(
-            transport=transport,
-            bucket="bucket",
-            put=put,
-            get=get,
-            deny=functools.partial(transport.deny, "bucket"),
-            run=request.param,
-            sibling=InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE),
-        )
+    @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
+    def subject(self, request: pytest.FixtureRequest) -> TransportUnderTest:
+        return in_memory_subject(request.param, RetryingTransport)
+
+
+def in_memory_subject(run: Runner, wrap: Callable[[S3Transport], S3Transport]) -> TransportUnderTest:
+    transport = InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE)
+
+    def put(key: str, data: bytes) -> None:
+        drive(transport.put_object(ObjectRef("bucket", key), data))
+
+    def get(key: str) -> bytes | None:
+        try:
+            return bytes(drive(transport.get_object_range(ObjectRef("bucket", key), ByteRange(0))).data)
+        except S3NotFoundError:
+            return None
+        except S3InvalidRangeError:
+            return b""
+
+    return TransportUnderTest(
+        transport=wrap(transport),
+        bucket="bucket",
+        put=put,
+        get=get,
+        deny=functools.partial(transport.deny, "bucket"),
+        run=run,
+        sibling=wrap(InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE)),
+    )
 
 
 # --- boto3 ---------------------------------------------------------------------------------------
