@@ -923,8 +923,10 @@ class S3TransportTests:
 
     def test_writes_at_the_same_time_leave_one_of_them_whole(self, subject: TransportUnderTest) -> None:
         bodies = [bytes([number]) * 200_000 for number in range(4)]
-        for result in _in_threads(subject, [_put(subject, "key", body) for body in bodies]):
-            assert isinstance(result, PutResult)
+        results = _in_threads(subject, [_put(subject, "key", body) for body in bodies])
+        for result in results:  # a server may fail for the moment: moto does, when it is written to from four sides
+            assert isinstance(result, PutResult) or result.retryable
+        assert any(isinstance(result, PutResult) for result in results)
         assert subject.get("key") in bodies
 
     # --- conditions on writes --------------------------------------------------------------------
