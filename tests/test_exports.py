@@ -37,6 +37,28 @@ PACKAGES = {
         "S3TextFile",
     ],
     "pyathena.testing": [],
+    "pyathena.testing.faults": [
+        "BreakOff",
+        "Call",
+        "Delay",
+        "ErrorFactory",
+        "ErrorIn200",
+        "Exchange",
+        "Fail",
+        "Fault",
+        "FaultProxy",
+        "FaultyTransport",
+        "Garbage",
+        "Hang",
+        "LoseAnswer",
+        "OPERATIONS",
+        "ProxyFault",
+        "Reset",
+        "Script",
+        "Short",
+        "SlowDown",
+        "Stall",
+    ],
     "pyathena.transport": [
         "AccessControl",
         "BlockingBoto3Transport",
@@ -178,6 +200,15 @@ def test_the_seam_imports_neither_boto3_nor_fsspec_nor_asyncio() -> None:
     program = (
         "import sys; import pyathena.transport.protocol, pyathena.transport.memory; "
         "print([name for name in ('boto3', 'botocore', 'fsspec', 'asyncio', 'pytest') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_faults_need_neither_boto3_nor_pytest() -> None:
+    program = (
+        "import sys; import pyathena.testing.faults; "
+        "print([name for name in ('boto3', 'botocore', 'fsspec', 'pytest') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
     assert ran.stdout.strip() == "[]"
