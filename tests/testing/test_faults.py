@@ -308,6 +308,21 @@ def test_a_stubborn_request_is_cancelled_when_it_is_released(done: bool, size: i
     asyncio.run(program())
 
 
+def test_an_error_is_an_answer_that_can_hang_too() -> None:
+    async def program() -> None:
+        transport = faulty()
+        hang = Hang(done=True)
+        transport.script.on("head_object", 1, hang)
+        head = asyncio.create_task(transport.head_object(ObjectRef("bucket", "missing")))
+        await hang.entered()
+        assert not head.done()
+        hang.release()
+        with pytest.raises(S3NotFoundError):
+            await head
+
+    asyncio.run(program())
+
+
 def test_a_request_that_hangs_goes_on_when_it_is_released_from_another_thread_too() -> None:
     async def program() -> None:
         transport = faulty()

@@ -192,12 +192,16 @@ class Hang:
         self._released.set()
 
     async def happen(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        if self._done:
-            answer = await send()
+        if not self._done:
             await self._hang()
-            return answer
+            return await send()
+        try:
+            answer = await send()
+        except Exception:  # an answer too
+            await self._hang()
+            raise
         await self._hang()
-        return await send()
+        return answer
 
     async def _hang(self) -> None:
         self._entered.set()
