@@ -5,22 +5,35 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import socket
+import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import pytest
+from typing_extensions import override
 
 from pyathena.filesystem import engine, planning, transfer, writing
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 from pyathena.runtime import drive
-from pyathena.testing.faults import Fail, FaultyTransport, Hang
-from pyathena.transport import ByteRange, InMemoryTransport, ObjectRef, S3InvalidRangeError, S3ServerError
+from pyathena.testing.faults import Exchange, Fail, FaultProxy, FaultyTransport, Hang, Stall
+from pyathena.transport import (
+    BlockingBoto3Transport,
+    ByteRange,
+    InMemoryTransport,
+    ObjectRef,
+    S3InvalidRangeError,
+    S3ServerError,
+    ThreadedBoto3Transport,
+)
+from tests.servers import KEY, SECRET
 
-BLOCK: Final = 64 * 2**10
+BLOCK: Final = 16 * 2**10
 LARGE: Final = random.Random(3).randbytes(5 * BLOCK - 7)
 OTHER: Final = bytes(reversed(LARGE))
 AT_ONCE: Final = 0.5
@@ -334,3 +347,202 @@ def fails_everywhere(make_world: Make, name: str, face: Any, run: Callable[[Coro
         with pytest.raises(S3ServerError, match="no"):
             run(world.do(operation))
         world.check(operation, after, untouched=True)
+
+
+# --- over HTTP -----------------------------------------------------------------------------------
+
+READ_TIMEOUT: Final = 1.0
+"""Seconds that a thread may stay with a server that says nothing."""
+LIMIT: Final = 3
+
+
+class Wire:
+    """A filesystem that speaks HTTP through a proxy, and knows its server."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.bucket = f"cancel-{uuid.uuid4().hex[:12]}"
+        self.proxy = FaultProxy(endpoint)
+        self.direct = BlockingBoto3Transport(key=KEY, secret=SECRET, endpoint_url=endpoint)
+        drive(self.direct.create_bucket(self.bucket))
+        for key in ("large", "old"):
+            drive(self.direct.put_object(ObjectRef(self.bucket, key), LARGE))
+
+    @contextmanager
+    def filesystem(self) -> Iterator[AioS3FileSystem]:
+        with self.proxy:
+            fs = AioS3FileSystem(
+                endpoint_url=self.proxy.endpoint,
+                key=KEY,
+                secret=SECRET,
+                asynchronous=True,
+                default_block_size=BLOCK,
+                max_concurrency=LIMIT,
+                read_timeout=READ_TIMEOUT,
+            )
+            yield fs
+            asyncio.run(fs.aclose())
+        drive(self.direct.aclose())
+
+    def content(self, key: str) -> bytes | None:
+        with suppress(FileNotFoundError):
+            return bytes(drive(self.direct.get_object_range(ObjectRef(self.bucket, key), ByteRange(0))).data)
+        return None
+
+    async def all_threads_are_free(self, fs: AioS3FileSystem) -> None:
+        """Check that threads end within their time limit, and that as many requests as may be are in flight then."""
+        transport = fs._owned
+        assert isinstance(transport, ThreadedBoto3Transport)
+        async with asyncio.timeout(READ_TIMEOUT + AT_ONCE):
+            while transport._state().in_flight:  # noqa: ASYNC110 - threads change it
+                await asyncio.sleep(0.001)
+        held = Held()
+        self.proxy.script.clear()
+        self.proxy.script.on("*", None, held)
+        infos = [asyncio.create_task(fs._info(f"{self.bucket}/large")) for _ in range(LIMIT + 1)]
+        async with asyncio.timeout(READ_TIMEOUT):
+            while held.count < LIMIT:  # noqa: ASYNC110 - threads change it
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        assert held.count == LIMIT
+        held.release()
+        await asyncio.gather(*infos)
+
+
+class Held(Stall):
+    """Counts what stalls."""
+
+    count = 0
+
+    @override
+    def happen(self, exchange: Exchange) -> None:
+        self.count += 1
+        super().happen(exchange)
+
+
+async def cancel(operation: Coroutine[Any, Any, object], stall: Stall, *, release: bool) -> float:
+    """Cancel an operation where it stalls; return how many seconds it took to end."""
+    task = asyncio.create_task(operation)
+    await stall.entered()
+    assert not task.done()
+    task.cancel()
+    began = time.perf_counter()
+    if release:
+        await asyncio.sleep(0)
+        stall.release()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return time.perf_counter() - began
+
+
+@pytest.mark.parametrize(
+    ("name", "after"), [("cat_file", None), ("cat_file", 10_000), ("open", 10_000), ("get_file", 10_000)]
+)
+def test_a_read_over_http_ends_at_once_and_its_thread_in_time(
+    moto_endpoint: str, tmp_path: Path, name: str, after: int | None
+) -> None:
+    wire = Wire(moto_endpoint)
+    path = f"{wire.bucket}/large"
+
+    async def read(fs: AioS3FileSystem) -> None:
+        if name == "cat_file":
+            await fs._cat_file(path)
+        elif name == "get_file":
+            await fs._get_file(path, str(tmp_path / "got"))
+        else:
+            async with fs.open(path, "rb") as f:
+                await f.read()
+
+    async def program(fs: AioS3FileSystem) -> None:
+        for nth in (1, 4):
+            wire.proxy.script.clear()
+            stall = Stall(after)
+            wire.proxy.script.on("*", nth, stall)
+            assert await cancel(read(fs), stall, release=False) < AT_ONCE
+        await wire.all_threads_are_free(fs)
+        assert await fs._cat_file(path) == LARGE
+
+    with wire.filesystem() as fs:
+        asyncio.run(program(fs))
+    assert list(tmp_path.iterdir()) == []
+
+
+class Forbidden:
+    """A fault that is not worth another attempt."""
+
+    def happen(self, exchange: Exchange) -> None:
+        exchange.answer("403 Forbidden")
+
+
+LARGE_PARTS: Final = bytes(11 * 2**20)
+
+
+@pytest.mark.parametrize(
+    "operation", ["create_multipart_upload", "upload_part", "complete_multipart_upload", "abort_multipart_upload"]
+)
+def test_a_write_over_http_that_is_cancelled_leaves_no_upload(
+    moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    monkeypatch.undo()  # this server heeds the least size of a part
+    wire = Wire(moto_endpoint)
+
+    async def program(fs: AioS3FileSystem) -> None:
+        stall = Stall()
+        wire.proxy.script.on(operation, 1, stall)
+        if operation == "abort_multipart_upload":
+            wire.proxy.script.on("upload_part", 2, Forbidden())
+        await cancel(fs._pipe_file(f"{wire.bucket}/old", LARGE_PARTS), stall, release=True)
+        await wire.all_threads_are_free(fs)
+
+    with wire.filesystem() as fs:
+        asyncio.run(program(fs))
+        assert drive(wire.direct.list_multipart_uploads(wire.bucket)).uploads == ()
+        assert wire.content("old") == (LARGE_PARTS if operation == "complete_multipart_upload" else LARGE)
+
+
+def test_a_write_over_http_that_is_cancelled_ends_within_its_time_limit(moto_endpoint: str) -> None:
+    wire = Wire(moto_endpoint)
+
+    async def program(fs: AioS3FileSystem) -> None:
+        stall = Stall()
+        wire.proxy.script.on("put_object", 1, stall)
+        took = await cancel(fs._pipe_file(f"{wire.bucket}/old", b"new"), stall, release=False)
+        assert took < READ_TIMEOUT + AT_ONCE
+        await wire.all_threads_are_free(fs)
+
+    with wire.filesystem() as fs:
+        asyncio.run(program(fs))
+    assert wire.proxy.requests.count("put_object") == 1, "it was attempted again"
+
+
+@contextmanager
+def nobody_answers() -> Iterator[str]:
+    """The URL of a server that is so busy that no connection to it comes about."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):  # until its queue is full
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses connections")
+def test_what_is_cancelled_while_it_connects_ends_within_its_time_limit() -> None:
+    async def program(url: str) -> None:
+        fs = AioS3FileSystem(endpoint_url=url, key=KEY, secret=SECRET, asynchronous=True, connect_timeout=0.8)
+        read, write = (asyncio.create_task(do) for do in (fs._cat_file("bucket/a"), fs._pipe_file("bucket/b", b"x")))
+        await asyncio.sleep(0.05)
+        began = time.perf_counter()
+        read.cancel()
+        write.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await read
+        assert time.perf_counter() - began < AT_ONCE
+        with pytest.raises(asyncio.CancelledError):
+            await write
+        await fs.aclose()  # waits for the threads
+        assert time.perf_counter() - began < 0.8 + AT_ONCE, "it was attempted again"
+
+    with nobody_answers() as url:
+        asyncio.run(program(url))
