@@ -81,6 +81,28 @@ PACKAGES = {
         "Table",
         "WorkGroup",
     ],
+    "pyathena.testing.faults": [
+        "BreakOff",
+        "Call",
+        "Delay",
+        "ErrorFactory",
+        "ErrorIn200",
+        "Exchange",
+        "Fail",
+        "Fault",
+        "FaultProxy",
+        "FaultyTransport",
+        "Garbage",
+        "Hang",
+        "LoseAnswer",
+        "OPERATIONS",
+        "ProxyFault",
+        "Reset",
+        "Script",
+        "Short",
+        "SlowDown",
+        "Stall",
+    ],
     "pyathena.transport": [
         "AccessControl",
         "BlockingBoto3Transport",
@@ -233,6 +255,15 @@ def test_what_does_no_io_imports_neither_boto3_nor_fsspec_nor_asyncio(modules: s
     program = (
         f"import sys; import {modules}; "
         "print([name for name in ('boto3', 'botocore', 'fsspec', 'asyncio', 'pytest') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_faults_need_neither_boto3_nor_pytest() -> None:
+    program = (
+        "import sys; import pyathena.testing.faults; "
+        "print([name for name in ('boto3', 'botocore', 'fsspec', 'pytest') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
     assert ran.stdout.strip() == "[]"

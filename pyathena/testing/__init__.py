@@ -2,6 +2,7 @@
 
 * `pyathena.testing.athena`: a local Athena over HTTP that answers as a test tells it to.
 * `pyathena.testing.conformance`: the contract of `S3Transport` as a pytest class; needs pytest (the extra ``testing``).
+* `pyathena.testing.faults`: transports and HTTP connections that fail, stall and break off as a script says.
 
 Importing this package imports nothing else, so that it works without pytest.
 """
