@@ -20,7 +20,7 @@ from pyathena.filesystem.listings_cache import ListingsCache
 from pyathena.filesystem.options import Arguments, complete_options, part_options
 from pyathena.filesystem.paths import join, object_ref, split, split_version
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
-from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel
+from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel, read_whole
 from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3DeleteDeniedError, S3DeleteError, S3Error, S3NotFoundError
@@ -65,6 +65,7 @@ class S3Engine:
         arguments: parameters of S3's requests that go with every request that knows them.
         version_aware: paths may end in ``?versionId=…``, and what is read is pinned to its version.
         compare_etags_only: leave out ``If-Match`` where what is read must not change meanwhile.
+        reopen: read the new object where one is replaced while it is read.
         parts_grow: whether parts of an object of unknown size grow, so that 10 000 of them suffice.
         allow_bucket_creation: whether buckets may be created.
         allow_bucket_deletion: whether buckets may be deleted.
@@ -81,6 +82,7 @@ class S3Engine:
         arguments: Arguments = _NO_ARGUMENTS,
         version_aware: bool = False,
         compare_etags_only: bool = False,
+        reopen: bool = False,
         parts_grow: bool = True,
         allow_bucket_creation: bool = False,
         allow_bucket_deletion: bool = False,
@@ -97,6 +99,7 @@ class S3Engine:
         self.arguments = arguments
         self.version_aware = version_aware
         self._compare_etags_only = compare_etags_only
+        self.reopen = reopen
         self._parts_grow = parts_grow
         self.allow_bucket_creation = allow_bucket_creation
         self.allow_bucket_deletion = allow_bucket_deletion
@@ -322,6 +325,7 @@ class S3Engine:
             self.runtime,
             block_size=self.block_size if block_size is None else block_size,
             limit=self.max_concurrency,
+            reopen=self.reopen,
         )
 
     async def read(
@@ -348,7 +352,8 @@ class S3Engine:
             FileNotFoundError: there is no such object.
         """
         pinned = self.pin(self.ref(path, version_id), arguments)
-        return await self._read_pinned(pinned, start, end, self.limit(max_concurrency))
+        limit = self.limit(max_concurrency)
+        return await read_whole(pinned, lambda each: self._read_pinned(each, start, end, limit), reopen=self.reopen)
 
     async def _read_pinned(self, pinned: PinnedObject, start: int | None, end: int | None, limit: int) -> bytes:
         if (start or 0) < 0 or (end is not None and end < 0):

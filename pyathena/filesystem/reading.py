@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from pyathena.filesystem.planning import split_range
 from pyathena.runtime import Runtime, Task, run_all, settle_all
@@ -16,7 +17,9 @@ from pyathena.transport.errors import S3InvalidRangeError, S3PreconditionError, 
 from pyathena.transport.protocol import ObjectReader
 from pyathena.transport.values import ByteRange, GetOptions, ObjectInfo, ObjectRange, ObjectRef
 
-__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "find_behind", "read_parallel"]
+__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "find_behind", "read_parallel", "read_whole"]
+
+T = TypeVar("T")
 
 READ_WINDOW: Final = 64 * 2**20
 """Most bytes that are in flight or waiting ahead of a sequential reader."""
@@ -26,6 +29,9 @@ _FIRST_READ: Final = 2**20
 
 _LEAST_AHEAD: Final = 64 * 2**10
 """Bytes to read ahead when a read follows another for the first time, and the least to ask for ahead of a reader."""
+
+_MOST_REOPENED: Final = 10
+"""How often an object may be replaced while it is read before that is an error all the same."""
 
 _FIND_STEP: Final = 64 * 2**10
 """Bytes in which a delimiter is looked for."""
@@ -59,16 +65,34 @@ class PinnedObject:
         self.ref = ref
         self.size = size
         self.info: ObjectInfo | None = None
+        self._asked_for = ref
         self._reader = reader
         self._options = options
         self._pin_version = pin_version
         self._compare_only = compare_only
         self._etag = options.if_match
+        self._wants_this = options.if_match is not None
 
     @property
     def etag(self) -> str | None:
         """The ETag that is pinned, or None before the first answer."""
         return self._etag
+
+    def again(self) -> PinnedObject:
+        """Return the object as it may be now, pinned to nothing yet.
+
+        Raises:
+            S3PreconditionError: the caller wants the one that it was.
+        """
+        if self._wants_this:
+            raise self._changed(None, None)
+        return PinnedObject(
+            self._reader,
+            self._asked_for,
+            options=replace(self._options, if_match=None),
+            pin_version=self._pin_version,
+            compare_only=self._compare_only,
+        )
 
     async def head(self) -> ObjectInfo:
         """Look at the object without its bytes (HeadObject)."""
@@ -104,9 +128,10 @@ class PinnedObject:
     async def fetch_whole(self, start: int, stop: int, into: memoryview | None = None) -> bytes | memoryview:
         """Read a range that is known to be within the object."""
         answer = await self.fetch(start, stop, into)
-        if answer is None or answer.size != stop - start:
-            if answer is not None:
-                _let_go(answer.data)
+        if answer is None:
+            raise self._changed("InvalidRange", 416)
+        if answer.size != stop - start:
+            _let_go(answer.data)
             raise S3ServerError(
                 f"Bytes {start} to {stop} are not within the {self.size} bytes that the object had",
                 operation="GetObject",
@@ -151,6 +176,16 @@ def _let_go(data: bytes | memoryview) -> None:
 def as_bytes(data: bytes | memoryview) -> bytes:
     """Return the data as bytes, which a transport that was given no buffer answers with already."""
     return data if isinstance(data, bytes) else bytes(data)
+
+
+async def read_whole(pinned: PinnedObject, read: Callable[[PinnedObject], Awaitable[T]], *, reopen: bool) -> T:
+    """Read an object, and where that is wanted from its begin again whenever it was replaced meanwhile."""
+    for _ in range(_MOST_REOPENED if reopen else 0):
+        try:
+            return await read(pinned)
+        except S3PreconditionError:
+            pinned = pinned.again()
+    return await read(pinned)
 
 
 async def read_parallel(
@@ -214,10 +249,14 @@ class RangeReader:
         runtime: how parallel steps are run.
         block_size: bytes of a range, 1 or more.
         limit: most requests in flight.
+        reopen: go on in the new object if it is replaced meanwhile.
     """
 
-    def __init__(self, pinned: PinnedObject, runtime: Runtime, *, block_size: int, limit: int) -> None:
+    def __init__(
+        self, pinned: PinnedObject, runtime: Runtime, *, block_size: int, limit: int, reopen: bool = False
+    ) -> None:
         self.pinned = pinned
+        self._reopen = reopen
         self.block_size = block_size
         self._runtime = runtime
         self._limit = limit
@@ -287,6 +326,20 @@ class RangeReader:
 
     async def read(self, start: int, length: int | None = None, *, looking: bool = False) -> bytes:
         """Read ``length`` bytes from ``start`` on, all there are if None; fewer come at the end of the object."""
+        return await self._read_one(lambda: self._read(start, length, looking))
+
+    async def _read_one(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read from one object: from the new one, where that is wanted, if it was replaced."""
+
+        async def within(pinned: PinnedObject) -> T:
+            if pinned is not self.pinned:
+                await self.aclose()
+                self.pinned = pinned
+            return await read()
+
+        return await read_whole(self.pinned, within, reopen=self._reopen)
+
+    async def _read(self, start: int, length: int | None, looking: bool) -> bytes:
         stop = await self._stop(start, length)
         if stop <= start:
             return b""
@@ -302,6 +355,9 @@ class RangeReader:
 
     async def readinto(self, start: int, view: memoryview) -> int:
         """Read into a writable view of bytes, from ``start`` on; return how many there were."""
+        return await self._read_one(lambda: self._readinto(start, view))
+
+    async def _readinto(self, start: int, view: memoryview) -> int:
         stop = await self._stop(start, view.nbytes)
         if stop <= start:
             return 0

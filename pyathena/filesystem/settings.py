@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pyathena.transport.retrying import RetryPolicy
 from pyathena.transport.values import ConnectOptions
@@ -28,6 +28,9 @@ class FileSystemOptions(ConnectOptions, total=False):
         version_aware: paths may end in ``?versionId=…``, and a file that is read stays the version that it was when it
             was opened.
         local_expiry_check: do not send ``If-Match``, which some servers refuse; compare the ETags of the answers only.
+        on_replaced: what becomes of the reading of an object that is replaced meanwhile. ``raise`` (if left out) is an
+            error that says so. With ``reopen``, `cat_file` and `get_file` read the new object from its begin; a file
+            goes on in the new one where it was, so that what was read before may be of another.
         fixed_upload_size: parts of an object of unknown size do not grow, so that 10 000 of them are the end of it.
         cache_regions: changes nothing: boto3 finds the region of a bucket, and remembers it.
         use_listings_cache: keep listings, for `ls` and what is built on it; False if left out. They are never trusted
@@ -53,6 +56,7 @@ class FileSystemOptions(ConnectOptions, total=False):
     s3_additional_kwargs: Mapping[str, Any] | None
     version_aware: bool
     local_expiry_check: bool
+    on_replaced: Literal["raise", "reopen"]
     fixed_upload_size: bool
     cache_regions: bool
     use_listings_cache: bool

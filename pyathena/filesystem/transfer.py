@@ -19,6 +19,7 @@ from typing_extensions import Buffer
 from pyathena.filesystem.engine import S3Engine
 from pyathena.filesystem.options import Arguments
 from pyathena.filesystem.planning import equal_part_size, split_range
+from pyathena.filesystem.reading import PinnedObject, read_whole
 from pyathena.filesystem.writing import ABORT_SECONDS, WRITE_WINDOW
 from pyathena.runtime import run_all
 from pyathena.transport.errors import S3InvalidRequestError, S3NotSupportedError, S3PermissionError
@@ -276,7 +277,21 @@ async def get_file(
         expect: called with the bytes of the whole object, once they are known.
         progress: called with the bytes of each range that has arrived.
     """
-    pinned = engine.pin(engine.ref(path, version_id), arguments)
+
+    async def download(pinned: PinnedObject) -> None:
+        await _download(engine, pinned, local_path, max_concurrency, expect, progress)
+
+    await read_whole(engine.pin(engine.ref(path, version_id), arguments), download, reopen=engine.reopen)
+
+
+async def _download(
+    engine: S3Engine,
+    pinned: PinnedObject,
+    local_path: str,
+    max_concurrency: int | None,
+    expect: Progress,
+    progress: Progress,
+) -> None:
     first = await pinned.fetch(0, engine.block_size)
     size = pinned.size or 0
     expect(size)
