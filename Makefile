@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 # The modules that typings/ describes.
 STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(shell find typings -name '*.pyi'))))
 
-.PHONY: demo bench-athena test test-slow check lint types clean
+.PHONY: demo bench-athena soak test test-slow check lint types clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -23,6 +23,9 @@ check: lint types test  ## What CI asks of every commit.
 
 bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: writes benchmarks/ATHENA_LOOP.md.
 	$(BIN)/python -m benchmarks.athena_loop
+
+soak: $(STAMP)  ## Two thousand reads at once for minutes, while requests fail.
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
