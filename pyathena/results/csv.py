@@ -22,6 +22,7 @@ __all__ = ["RecordSplitter", "header_end", "mark_nulls", "parse_records", "write
 T = TypeVar("T")
 
 _LONGEST_KEPT: Final = 100
+_EMPTY: Final = (",,", "\n,", ",\n", "\n\n", ",\r", "\n\r")
 
 
 def parse_records(text: str) -> list[list[str | None]]:
@@ -66,7 +67,7 @@ def mark_nulls(text: str, mark: str) -> str:
         text: whole records.
         mark: what no value is, and that needs no quotes.
     """
-    if not (text.startswith((",", "\n")) or any(empty in text for empty in (",,", "\n,", ",\n", "\n\n"))):
+    if not (text.startswith((",", "\n", "\r")) or text.endswith(",") or any(empty in text for empty in _EMPTY)):
         return text
 
     def marked(gap: str) -> str:
@@ -144,7 +145,7 @@ class RecordSplitter:
     """Cuts blocks of bytes where records end, so that each piece holds whole ones."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []  # of blocks, put together once: a record may have any number of them
         self._in_quotes = False  # at the end of the rest
 
     def feed(self, block: bytes) -> bytes:
@@ -155,16 +156,16 @@ class RecordSplitter:
         while (newline := block.rfind(b"\n", 0, stop)) >= 0:
             quoted ^= bool(block.count(b'"', newline, stop) % 2)
             if not quoted:
-                whole = self._rest + block[: newline + 1]
-                self._rest = block[newline + 1 :]
+                whole = b"".join((*self._rest, block[: newline + 1]))
+                self._rest = [block[newline + 1 :]]
                 return whole
             stop = newline
-        self._rest += block
+        self._rest.append(block)
         return b""
 
     def finish(self) -> bytes:
         """Return what is left: a record without a newline."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = b"".join(self._rest), []
         return rest
 
 
