@@ -13,12 +13,11 @@ import pandas as pd
 from typing_extensions import override
 
 from pyathena.athena.values import Column
-from pyathena.converter import Converter
+from pyathena.converter import Converter, DefaultTypeConverter
 from pyathena.errors import DataError
-from pyathena.results.csv import header_end, mark_nulls
+from pyathena.results.csv import header_end, mark_nulls, parse_records
 from pyathena.results.rows import Row, TypeHints, column_hints
 from pyathena.results.tables import TableLibrary
-from pyathena.table_cursor import require
 
 __all__ = ["CsvEngine", "CsvReading", "PandasTables"]
 
@@ -63,13 +62,15 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         hints = column_hints(columns, self._hints)
         dtypes = [self._dtype(column, hint) for column, hint in zip(columns, hints, strict=True)]
         read = self._read_by_arrow if self._reading.engine == "pyarrow" else self._read
+        records = data[header_end(data) if header else 0 :]
         try:
-            frame = read(data[header_end(data) if header else 0 :], dtypes)
+            frame = read(records, dtypes)
             made = {
                 index: self._made(frame[index], column, dtype, hint)
                 for index, (column, dtype, hint) in enumerate(zip(columns, dtypes, hints, strict=True))
             }
-        except (ValueError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
+            _find_wrong(records, columns)
             raise DataError(f"the result cannot be read as pandas' types: {error}") from error
         return _named(pd.DataFrame(made, index=frame.index), columns)
 
@@ -101,7 +102,6 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         return frame
 
     def _read_by_arrow(self, records: bytes, dtypes: Sequence[Any]) -> pd.DataFrame:
-        require("pyarrow", "arrow")
         import pyarrow as pa
 
         from pyathena.arrow.decoding import read_csv
@@ -123,19 +123,19 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         return pd.Series(made, index=values.index, dtype="object")
 
     @override
-    def of_parquet(self, data: bytes) -> pd.DataFrame:
-        require("pyarrow", "arrow")
+    def of_parquet(self, data: bytes) -> tuple[pd.DataFrame, tuple[Column, ...]]:
         import pyarrow as pa
-        import pyarrow.parquet as parquet
 
-        table = parquet.read_table(pa.BufferReader(data))
+        from pyathena.arrow.decoding import athenas_columns, read_parquet
+
+        table = read_parquet(data)
         frame: pd.DataFrame = table.to_pandas(types_mapper=_integers, date_as_object=False)
         for field in table.schema:
             if pa.types.is_boolean(field.type):
                 frame[field.name] = frame[field.name].astype("object")
             elif pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
                 frame[field.name] = frame[field.name].astype(_DATETIME)
-        return frame
+        return frame, athenas_columns(table.schema)
 
     @override
     def concat(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -156,9 +156,14 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         values = [_plain(table.iloc[:, index], column) for index, column in enumerate(columns)]
         return list(zip(*values, strict=True))
 
-    @override
-    def columns(self, table: pd.DataFrame) -> tuple[Column, ...]:
-        return tuple(Column(str(name), _athenas_name(dtype)) for name, dtype in table.dtypes.items())
+
+def _find_wrong(records: bytes, columns: Sequence[Column]) -> None:
+    """Raise a `DataError` that shows the first value that is not of its type; pandas does not always tell."""
+    converter = DefaultTypeConverter()
+    convert = [converter.for_column(column.type) for column in columns]
+    for record in parse_records(records.decode()):
+        for function, value in zip(convert, record, strict=False):
+            function(value)
 
 
 def _integers(type_: Any) -> Any:
@@ -185,9 +190,3 @@ def _plain(values: pd.Series[Any], column: Column) -> list[Any]:
         return [value and value.date() for value in times] if column.type == "date" else times
     null = values.isna().tolist()
     return [None if missing else value for value, missing in zip(values.tolist(), null, strict=True)]
-
-
-def _athenas_name(dtype: Any) -> str:
-    """Tell the type of a column of a Parquet file by Athena's name; pandas has forgotten some of it."""
-    names = {"Int64": "bigint", "float32": "float", "float64": "double", _DATETIME: "timestamp", "bool": "boolean"}
-    return names.get(str(dtype), "varchar")

@@ -163,10 +163,10 @@ class RecordSplitter:
         self._rest.append(block)
         return b""
 
-    def finish(self) -> bytes:
-        """Return what is left: a record without a newline."""
-        rest, self._rest = b"".join(self._rest), []
-        return rest
+    @property
+    def rest(self) -> bytes:
+        """What came behind the last newline that ends a record."""
+        return b"".join(self._rest)
 
 
 def write_records(records: Iterable[Iterable[str | None]]) -> bytes:

@@ -49,6 +49,8 @@ class RowReader:
         self._from_object = from_object and result.csv_url is not None and bool(result.columns)
         self._page: ResultPage | None = None if self._from_object else result.first
         self._records: Records | None = None
+        self._raw = b""
+        """Records that were read and are no rows yet: nothing is lost if a fetch is cancelled."""
         self._skip = 1  # records of the object that are here already, the header among them
 
     @property
@@ -85,17 +87,22 @@ class RowReader:
     async def _read_object(self) -> list[Row]:
         if self._records is None:
             self._records = await self._result.records()
-        records = await self._records.read()
-        if not records:
+        self._raw = self._raw or await self._records.read()
+        if not self._raw:
             await self.aclose()
             return []
-        return await self._runtime.offload(self._parsed, records)
+        count, rows = await self._runtime.offload(self._parsed, self._raw)
+        self._skip -= count - len(rows)
+        self._raw = b""
+        return rows
 
-    def _parsed(self, records: bytes) -> list[Row]:
-        rows = parse_records(records.decode())
-        skipped = min(self._skip, len(rows))
-        self._skip -= skipped
-        return self._converted(rows[skipped:])
+    def _parsed(self, raw: bytes) -> tuple[int, list[Row]]:
+        """Return how many records these are, and the rows that are not here already."""
+        try:
+            records = parse_records(raw.decode())
+        except UnicodeDecodeError as error:
+            raise DataError(f"the result is no UTF-8: {error}") from error
+        return len(records), self._converted(records[self._skip :])
 
     def _converted(self, rows: Sequence[Sequence[str | None]]) -> list[Row]:
         if not rows:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from pyathena.athena.values import MAX_PAGE_ROWS, Column, QueryExecution, ResultPage
+from pyathena.errors import OperationalError
 from pyathena.results.csv import RecordSplitter, write_records
 from pyathena.results.reading import Blocks, ResultReader
 
@@ -77,7 +78,10 @@ class QueryResult:
     async def read(self) -> bytes:
         """Return the CSV, header included."""
         if self.csv_url is not None:
-            return await self._reader.read(self.csv_url)
+            data = await self._reader.read(self.csv_url)
+            if not data.endswith(b"\n"):
+                raise _broken_off(self.csv_url)
+            return data
         pages = self.records_of_pages()
         parts = []
         while part := await pages.read():
@@ -87,7 +91,7 @@ class QueryResult:
     async def records(self) -> Records:
         """Begin to read the CSV, header included."""
         if self.csv_url is not None:
-            return _ObjectRecords(await self._reader.open(self.csv_url))
+            return _ObjectRecords(self.csv_url, await self._reader.open(self.csv_url))
         return self.records_of_pages()
 
     def records_of_pages(self) -> Records:
@@ -97,7 +101,8 @@ class QueryResult:
     def rows_of(self, page: ResultPage) -> list[RawRow]:
         """Return a page's rows without the header, which is the first row of the first page where there is one."""
         rows = list(page.rows)
-        if page is self.first and rows and rows[0] == tuple(column.name for column in self.columns):
+        is_text = (self.execution.output_location or "").endswith(".txt")  # in which there is none
+        if page is self.first and not is_text and rows[:1] == [tuple(column.name for column in self.columns)]:
             del rows[0]
         # What is no query may have rows of another width, such as DESCRIBE: one cell with tabs.
         width = len(self.columns)
@@ -108,8 +113,16 @@ class QueryResult:
         return None if page.next_token is None else await self._fetch(page.next_token, MAX_PAGE_ROWS)
 
 
+def _broken_off(url: str) -> OperationalError:
+    return OperationalError(
+        f"The result {url} is not whole: it ends within a record, whereas Athena ends each with a newline; "
+        f"run the query again"
+    )
+
+
 class _ObjectRecords(Records):
-    def __init__(self, blocks: Blocks) -> None:
+    def __init__(self, url: str, blocks: Blocks) -> None:
+        self._url = url
         self._blocks = blocks
         self._splitter = RecordSplitter()
 
@@ -118,7 +131,9 @@ class _ObjectRecords(Records):
         while block := await self._blocks.read():
             if records := self._splitter.feed(block):
                 return records
-        return self._splitter.finish()
+        if self._splitter.rest:
+            raise _broken_off(self._url)
+        return b""
 
     @override
     async def aclose(self) -> None:

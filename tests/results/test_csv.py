@@ -144,19 +144,18 @@ def test_blocks_are_cut_where_records_end_wherever_they_were_split(
     blocks = [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     splitter = RecordSplitter()
     pieces = [splitter.feed(block) for block in blocks]
-    last = splitter.finish()
+    last = splitter.rest
     assert b"".join([*pieces, last]) == whole
     # Each piece stands for itself, which is what makes it one of whole records.
     read = [record for piece in (*pieces, last) for record in parse_records(piece.decode("utf-8", "surrogateescape"))]
     assert read == parse_records(whole.decode("utf-8", "surrogateescape"))
-    assert splitter.finish() == b""
 
 
 def test_every_split_in_two_gives_the_same_records() -> None:
     whole = 'ä,"b""\n",\n"",,"\r\n"\n\n"x"'.encode()
     for cut in range(len(whole) + 1):
         splitter = RecordSplitter()
-        pieces = [splitter.feed(whole[:cut]), splitter.feed(whole[cut:]), splitter.finish()]
+        pieces = [splitter.feed(whole[:cut]), splitter.feed(whole[cut:]), splitter.rest]
         assert b"".join(pieces) == whole
         assert [record for piece in pieces for record in parse_records(piece.decode())] == [
             ["ä", 'b"\n', None],
@@ -181,5 +180,5 @@ def test_a_record_of_many_blocks_is_put_together_once() -> None:
     for _ in range(200):
         assert splitter.feed(Counted(b"x\n" * 50)) == b""
     assert splitter.feed(b'"\n"y') == b'"' + b"x\n" * 10_000 + b'"\n'
-    assert splitter.finish() == b'"y'
+    assert splitter.rest == b'"y'
     assert Counted.added == 0
