@@ -17,7 +17,7 @@ from pyathena.errors import DataError
 from pyathena.results.rows import Row, TypeHints, column_hints
 from pyathena.results.tables import TableLibrary
 
-__all__ = ["ArrowTables", "athenas_columns", "read_csv", "read_parquet"]
+__all__ = ["ArrowTables", "athenas_columns", "python_values", "read_csv", "read_parquet"]
 
 _MICROSECONDS = 26
 """Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
@@ -86,7 +86,7 @@ class ArrowTables(TableLibrary[pa.Table]):
     def rows(self, table: pa.Table, columns: Sequence[Column]) -> list[Row]:
         hints = column_hints(columns, self._hints)
         values = [
-            map(self._made(column, values.type, hint), values.to_pylist())
+            map(self._made(column, values.type, hint), python_values(values))
             for column, values, hint in zip(columns, table.columns, hints, strict=True)
         ]
         return list(zip(*values, strict=True))
@@ -133,9 +133,24 @@ def _read_csv(data: bytes, types: dict[str, pa.DataType], block: int, *, header:
     )
 
 
+def python_values(column: pa.ChunkedArray[Any]) -> list[Any]:
+    """Return values as Python has them; maps, which pyarrow makes pairs of, are dictionaries."""
+    values = column.to_pylist()
+    if pa.types.is_map(column.type):
+        return [None if pairs is None else dict(pairs) for pairs in values]
+    return values
+
+
 def read_parquet(data: bytes) -> pa.Table:
-    """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only."""
-    return parquet.read_table(pa.BufferReader(data), coerce_int96_timestamp_unit="us")
+    """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only.
+
+    Raises:
+        DataError: it is no Parquet file, or is damaged.
+    """
+    try:
+        return parquet.read_table(pa.BufferReader(data), coerce_int96_timestamp_unit="us")
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"a file of the UNLOAD cannot be read as Parquet: {error}") from error
 
 
 _ATHENAS_NAMES = (

@@ -126,7 +126,7 @@ class PandasTables(TableLibrary[pd.DataFrame]):
     def of_parquet(self, data: bytes) -> tuple[pd.DataFrame, tuple[Column, ...]]:
         import pyarrow as pa
 
-        from pyathena.arrow.decoding import athenas_columns, read_parquet
+        from pyathena.arrow.decoding import athenas_columns, python_values, read_parquet
 
         table = read_parquet(data)
         frame: pd.DataFrame = table.to_pandas(types_mapper=_integers, date_as_object=False)
@@ -135,6 +135,8 @@ class PandasTables(TableLibrary[pd.DataFrame]):
                 frame[field.name] = frame[field.name].astype("object")
             elif pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
                 frame[field.name] = frame[field.name].astype(_DATETIME)
+            elif pa.types.is_nested(field.type):  # of which pandas makes arrays, of floats where there is NULL
+                frame[field.name] = pd.Series(python_values(table[field.name]), index=frame.index, dtype="object")
         return frame, athenas_columns(table.schema)
 
     @override

@@ -90,13 +90,20 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _read_parquet(data: bytes) -> pl.DataFrame:
-    """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only."""
-    schema = pl.read_parquet_schema(io.BytesIO(data))
-    if pl.Datetime("ns") not in schema.values():
-        return pl.read_parquet(io.BytesIO(data))
-    micro = {name: pl.Datetime("us") if dtype == pl.Datetime("ns") else dtype for name, dtype in schema.items()}
-    cut = pl.ScanCastOptions(datetime_cast="nanosecond-downcast")
-    return pl.scan_parquet(io.BytesIO(data), schema=micro, cast_options=cut).collect()
+    """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only.
+
+    Raises:
+        DataError: it is no Parquet file, or is damaged.
+    """
+    try:
+        schema = pl.read_parquet_schema(io.BytesIO(data))
+        if pl.Datetime("ns") not in schema.values():
+            return pl.read_parquet(io.BytesIO(data))
+        micro = {name: pl.Datetime("us") if dtype == pl.Datetime("ns") else dtype for name, dtype in schema.items()}
+        cut = pl.ScanCastOptions(datetime_cast="nanosecond-downcast")
+        return pl.scan_parquet(io.BytesIO(data), schema=micro, cast_options=cut).collect()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"a file of the UNLOAD cannot be read as Parquet: {error}") from error
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typing_extensions import override
@@ -26,7 +26,7 @@ from pyathena.polars.cursor import PolarsCursor
 from pyathena.runtime import drive
 from pyathena.s3fs.cursor import S3FSCursor
 from pyathena.testing.athena import Answer, LocalAthena
-from pyathena.transport import InMemoryTransport, ObjectRef, S3Transport
+from pyathena.transport import ByteRange, InMemoryTransport, ObjectKey, ObjectRef, S3Transport
 
 Steps = Callable[[Any], Coroutine[Any, Any, Any]]
 """What a test does with a cursor. Calls of the cursor go through `do`, so that they may be awaited or not."""
@@ -155,10 +155,24 @@ class Bench:
         for is_aio, connection in self._connections.items():
             self._runner.run(connection.aclose()) if is_aio else connection.close()
 
-    async def put(self, url: str, data: bytes) -> None:
-        """Write an object past the cursors."""
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        await self.athena.transport.put_object(ObjectRef(bucket, key), data)
+    # What happens to results past the cursors; keys are those of the bucket "results".
+
+    @property
+    def memory(self) -> InMemoryTransport:
+        """Where results are."""
+        return cast("InMemoryTransport", self.athena.transport)
+
+    def get(self, key: str) -> bytes:
+        return bytes(drive(self.memory.get_object_range(ObjectRef("results", key), ByteRange(0))).data)
+
+    def put(self, key: str, data: bytes) -> None:
+        drive(self.memory.put_object(ObjectRef("results", key), data))
+
+    def delete(self, key: str) -> None:
+        drive(self.memory.delete_objects("results", [ObjectKey(key)]))
+
+    def deny(self, key: str) -> None:
+        self.memory.deny("results", key)
 
 
 @pytest.fixture(scope="session")
