@@ -163,7 +163,7 @@ def _find_wrong(records: bytes, columns: Sequence[Column]) -> None:
     """Raise a `DataError` that shows the first value that is not of its type; pandas does not always tell."""
     converter = DefaultTypeConverter()
     convert = [converter.for_column(column.type) for column in columns]
-    for record in parse_records(records.decode()):
+    for record in parse_records(records.decode(errors="replace")):
         for function, value in zip(convert, record, strict=False):
             function(value)
 

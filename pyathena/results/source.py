@@ -78,15 +78,17 @@ class QueryResult:
     async def read(self) -> bytes:
         """Return the CSV, header included."""
         if self.csv_url is not None:
-            data = await self._reader.read(self.csv_url)
-            if not data.endswith(b"\n"):
-                raise _broken_off(self.csv_url)
-            return data
+            return await self._reader.read(self.csv_url)
         pages = self.records_of_pages()
         parts = []
         while part := await pages.read():
             parts.append(part)
         return b"".join(parts)
+
+    def check_whole(self, csv: bytes) -> None:
+        """Raise `OperationalError` if this is not all of the CSV. It takes long if that is long."""
+        if self.csv_url is not None and (not csv.endswith(b"\n") or csv.count(b'"') % 2):
+            raise _broken_off(self.csv_url)
 
     async def records(self) -> Records:
         """Begin to read the CSV, header included."""
@@ -115,7 +117,7 @@ class QueryResult:
 
 def _broken_off(url: str) -> OperationalError:
     return OperationalError(
-        f"The result {url} is not whole: it ends within a record, whereas Athena ends each with a newline; "
+        f"The result {url} is not whole: it ends without or within a record, whereas Athena ends each with a newline; "
         f"run the query again"
     )
 
@@ -125,13 +127,15 @@ class _ObjectRecords(Records):
         self._url = url
         self._blocks = blocks
         self._splitter = RecordSplitter()
+        self._begun = False
 
     @override
     async def read(self) -> bytes:
         while block := await self._blocks.read():
+            self._begun = True
             if records := self._splitter.feed(block):
                 return records
-        if self._splitter.rest:
+        if self._splitter.rest or not self._begun:
             raise _broken_off(self._url)
         return b""
 

@@ -110,7 +110,7 @@ class CsvTables(TableSource[F]):
     async def whole(self) -> F:
         if not self.columns:
             return self._library.concat([])
-        return await self._runtime.offload(self._decoded, await self._result.read(), header=True)
+        return await self._runtime.offload(self._decoded_whole, await self._result.read())
 
     @override
     async def next(self) -> F | None:
@@ -128,6 +128,10 @@ class CsvTables(TableSource[F]):
         self._begun = True
         self._pieces = []
         return table
+
+    def _decoded_whole(self, data: bytes) -> F:
+        self._result.check_whole(data)
+        return self._decoded(data, header=True)
 
     def _decoded(self, data: bytes, *, header: bool) -> F:
         if header:

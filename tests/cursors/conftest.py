@@ -26,7 +26,8 @@ from pyathena.polars.cursor import PolarsCursor
 from pyathena.runtime import drive
 from pyathena.s3fs.cursor import S3FSCursor
 from pyathena.testing.athena import Answer, LocalAthena
-from pyathena.transport import ByteRange, InMemoryTransport, ObjectKey, ObjectRef, S3Transport
+from pyathena.transport import ByteRange, InMemoryTransport, ObjectKey, ObjectRef
+from tests.recording import Recording
 
 Steps = Callable[[Any], Coroutine[Any, Any, Any]]
 """What a test does with a cursor. Calls of the cursor go through `do`, so that they may be awaited or not."""
@@ -89,13 +90,13 @@ class Bench:
     Args:
         athena: the local Athena.
         runner: the event loop of what is for asyncio.
-        transport: what connections reach S3 by; the local Athena's own if None.
     """
 
-    def __init__(self, athena: LocalAthena, runner: asyncio.Runner, transport: S3Transport | None = None) -> None:
+    def __init__(self, athena: LocalAthena, runner: asyncio.Runner) -> None:
         self.athena = athena
+        self.s3 = Recording(athena.transport)
+        """What the cursors ask of S3."""
         self._runner = runner
-        self._transport = transport or athena.transport
         self._numbers = count()
         self._connections: dict[bool, Any] = {}
 
@@ -113,7 +114,7 @@ class Bench:
                 endpoint_url=self.athena.endpoint_url,
                 region_name="us-east-1",
                 s3_staging_dir="s3://results/",
-                transport=self._transport,
+                transport=self.s3.transport,
             )
         return self._connections[is_aio]
 
@@ -182,8 +183,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture(scope="session")
-def bench(runner: asyncio.Runner) -> Iterator[Bench]:
-    """What all tests share that are content with answers of their own."""
+def shared_bench(runner: asyncio.Runner) -> Iterator[Bench]:
     with LocalAthena(InMemoryTransport(buckets=["results"])) as athena:
         bench = Bench(athena, runner)
         yield bench
@@ -191,15 +191,9 @@ def bench(runner: asyncio.Runner) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def make_bench(runner: asyncio.Runner) -> Iterator[Callable[..., Bench]]:
-    """Make one for a test alone, whose connections reach S3 by a transport of its own."""
-    made: list[Bench] = []
-    with LocalAthena(InMemoryTransport(buckets=["results"])) as athena:
-
-        def make(transport: Callable[[S3Transport], S3Transport]) -> Bench:
-            made.append(Bench(athena, runner, transport(athena.transport)))
-            return made[-1]
-
-        yield make
-        for bench in made:
-            bench.close()
+def bench(shared_bench: Bench) -> Iterator[Bench]:
+    """A local Athena that all tests share, each with statements of its own."""
+    shared_bench.s3.taken()
+    shared_bench.s3.peak = 0
+    yield shared_bench
+    shared_bench.s3.before = None

@@ -132,8 +132,8 @@ STEPS = st.lists(
 
 @given(st.integers(0, 30), STEPS, st.sampled_from(["fetchall", "table"]))
 @settings(max_examples=25, deadline=None)
-def test_each_row_is_taken_once_by_whatever_way(bench: Bench, count: int, ways: list[Any], last: str) -> None:
-    statement = bench.statement(counted(count))
+def test_each_row_is_taken_once_by_whatever_way(shared_bench: Bench, count: int, ways: list[Any], last: str) -> None:
+    statement = shared_bench.statement(counted(count))
 
     def taking(kind: Kind) -> Callable[[Any], Any]:
         async def steps(cursor: Any) -> None:
@@ -152,7 +152,7 @@ def test_each_row_is_taken_once_by_whatever_way(bench: Bench, count: int, ways: 
         patch.setattr("pyathena.results.tables._PIECE", 50)
         patch.setattr("pyathena.results.tables._ROWS", 3)
         for kind in (kind for kind in LIBRARIES if kind.library != "arrow"):
-            bench.run(kind, taking(kind), chunksize=4)
+            shared_bench.run(kind, taking(kind), chunksize=4)
 
 
 async def take(cursor: Any, kind: Kind, way: str, size: int) -> list[tuple[Any, ...]]:

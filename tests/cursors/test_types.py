@@ -233,12 +233,12 @@ WRITTEN = st.none() | st.text(st.sampled_from("ab\",\n\r \\'é😀\x00\ufeff"), 
 )
 @example([["\ufeffx", None], [None, ""]])
 @settings(max_examples=15, deadline=None)
-def test_every_cursor_reads_any_text(bench: Bench, rows: list[list[str | None]]) -> None:
+def test_every_cursor_reads_any_text(shared_bench: Bench, rows: list[list[str | None]]) -> None:
     answer = Answer([Column(name) for name in "abc"[: len(rows[0])]], rows)
     wanted = [tuple(row) for row in rows]
     for kind in [*ROWS, *TABLES]:
         if kind.options.get("engine") != "python" or "\ufeff" not in str(rows[0][0]):  # which drops a byte order mark
-            assert [plain(row) for row in bench.rows(kind, answer)] == wanted, str(kind)
+            assert [plain(row) for row in shared_bench.rows(kind, answer)] == wanted, str(kind)
 
 
 @of([*ROWS, *TABLES])

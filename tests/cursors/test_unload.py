@@ -18,7 +18,6 @@ import pytest
 from pyathena.errors import DataError, OperationalError, ProgrammingError
 from pyathena.testing.athena import Answer, Column
 from tests.cursors.conftest import LIBRARIES, Bench, Kind, do, items, of
-from tests.recording import Recording
 
 UNLOADING = [Kind(kind.cursor, {"unload": True}) for kind in LIBRARIES]
 CHUNKED = [kind for kind in UNLOADING if kind.library != "arrow"]
@@ -174,37 +173,24 @@ def _all_at_once(kind: Kind, parties: int) -> Callable[[str], Awaitable[None]]:
 
 
 @of(UNLOADING)
-def test_files_are_read_at_the_same_time(make_bench: Callable[..., Bench], kind: Kind) -> None:
+def test_files_are_read_at_the_same_time(bench: Bench, kind: Kind) -> None:
     files = 16
-    recordings: list[Recording] = []
-
-    def recorded(inner: Any) -> Any:
-        recordings.append(Recording(inner, _all_at_once(kind, files)))
-        return recordings[0].transport
-
-    bench = make_bench(recorded)
+    bench.s3.before = _all_at_once(kind, files)
     query = unload(bench, *map(numbers, range(files)))
     rows, _, _ = bench.run(kind, lambda cursor: fetched(kind, cursor, query))
     assert rows == [(number,) for number in range(files)]
-    assert recordings[0].peak == files
-    assert len(recordings[0].requests) == 1 + files
+    assert bench.s3.peak == files
+    assert len(bench.s3.requests) == 1 + files
 
 
 @of(CHUNKED)
-def test_in_chunks_one_file_is_sent_for_ahead_and_no_more(make_bench: Callable[..., Bench], kind: Kind) -> None:
-    recordings: list[Recording] = []
-
-    def recorded(inner: Any) -> Any:
-        recordings.append(Recording(inner))
-        return recordings[0].transport
-
-    bench = make_bench(recorded)
+def test_in_chunks_one_file_is_sent_for_ahead_and_no_more(bench: Bench, kind: Kind) -> None:
     query = unload(bench, *map(numbers, range(9)))
 
     async def steps(cursor: Any) -> Any:
         await do(cursor.execute(query))
         assert await do(cursor.fetchone()) == (0,)
-        return len(recordings[0].requests)
+        return len(bench.s3.requests)
 
     # The manifest, the first file, and the second.
     assert bench.run(kind, steps, chunksize=1) <= 3
