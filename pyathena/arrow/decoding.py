@@ -100,7 +100,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def read_csv(data: bytes, types: dict[str, pa.DataType], *, header: bool) -> pa.Table:
+def read_csv(data: bytes | memoryview, types: dict[str, pa.DataType], *, header: bool) -> pa.Table:
     """Read whole records of CSV, whose columns are to have these types and get these names.
 
     Raises:
@@ -115,7 +115,7 @@ def read_csv(data: bytes, types: dict[str, pa.DataType], *, header: bool) -> pa.
         return _read_csv(data, types, min(len(data), _LONGEST_BLOCK), header=header)
 
 
-def _read_csv(data: bytes, types: dict[str, pa.DataType], block: int, *, header: bool) -> pa.Table:
+def _read_csv(data: bytes | memoryview, types: dict[str, pa.DataType], block: int, *, header: bool) -> pa.Table:
     if not data:
         return pa.schema(types.items()).empty_table()
     return csv.read_csv(

@@ -25,20 +25,22 @@ _LONGEST_KEPT: Final = 100
 _EMPTY: Final = (",,", "\n,", ",\n", "\n\n", ",\r", "\n\r")
 
 
-def parse_records(text: str) -> list[list[str | None]]:
+def parse_records(text: str) -> list[tuple[str | None, ...]]:
     """Read whole records; None stands for NULL. The last one may lack its newline.
+
+    They are tuples, since Python's garbage collector would go through lists again and again.
 
     Raises:
         DataError: text beside the quotes of a value, or a quote that is not closed.
     """
     first, rest = _pieces(text)
-    records: list[list[str | None]] = []
+    records: list[tuple[str | None, ...]] = []
     record: list[str | None] = []
     begun: list[str] = []  # of a value that holds quotes
     gaps = _Kept(_read_gap)
     for position, line in enumerate(_read_gap(first, begin=True)):
         if position:
-            records.append(record)
+            records.append(tuple(record))
         record = line
     for value, between in zip(rest[::2], rest[1::2], strict=True):
         if not between:
@@ -49,13 +51,13 @@ def parse_records(text: str) -> list[list[str | None]]:
             begun = []
         record.append(value)
         if between == "\n":
-            records.append(record)
+            records.append(tuple(record))
             record = []
         elif between != ",":
             lines = gaps[between]
             record += lines[0]
             for line in lines[1:]:
-                records.append(record)
+                records.append(tuple(record))
                 record = list(line)
     return records
 

@@ -14,44 +14,44 @@ from pyathena.results.csv import RecordSplitter, header_end, mark_nulls, parse_r
 
 MARK = "<null>"
 
+Record = tuple[str | None, ...]
+
 FIELDS = st.text(st.sampled_from("ab\",\n\r \\'é😀\x00"), max_size=6)
 CELLS = st.none() | FIELDS
 
 
-def tables(cells: st.SearchStrategy[str | None], *, least: int = 1) -> st.SearchStrategy[list[list[str | None]]]:
+def tables(cells: st.SearchStrategy[str | None], *, least: int = 1) -> st.SearchStrategy[list[Record]]:
     """Make records that are equally wide."""
-    return st.integers(1, 4).flatmap(
-        lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=least, max_size=5)
-    )
+    return st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[cells] * width), min_size=least, max_size=5))
 
 
-def without_end(records: list[list[str | None]]) -> str:
+def without_end(records: list[Record]) -> str:
     """Write records, the last one without its newline, unless that would leave nothing of it."""
     text = write_records(records).decode()
-    return text if records[-1:] == [[None]] else text.removesuffix("\n")
+    return text if records[-1:] == [(None,)] else text.removesuffix("\n")
 
 
 @given(tables(CELLS, least=0))
-@example([[None]])
-@example([[""], [None], ['"']])
-@example([[None, ""], ["", None]])
-def test_what_is_written_reads_the_same(records: list[list[str | None]]) -> None:
+@example([(None,)])
+@example([("",), (None,), ('"',)])
+@example([(None, ""), ("", None)])
+def test_what_is_written_reads_the_same(records: list[Record]) -> None:
     assert parse_records(write_records(records).decode()) == records
 
 
 @given(tables(CELLS))
-def test_the_last_record_may_lack_its_newline(records: list[list[str | None]]) -> None:
+def test_the_last_record_may_lack_its_newline(records: list[Record]) -> None:
     assert parse_records(without_end(records)) == records
 
 
 @given(tables(FIELDS))
-def test_without_null_it_reads_as_csv_of_python(records: list[list[str | None]]) -> None:
+def test_without_null_it_reads_as_csv_of_python(records: list[Record]) -> None:
     text = write_records(records).decode()
-    assert parse_records(text) == list(csv.reader(io.StringIO(text, newline="")))
+    assert parse_records(text) == list(map(tuple, csv.reader(io.StringIO(text, newline=""))))
 
 
 @given(tables(st.text(st.sampled_from('ab",\n é'), min_size=1, max_size=6)), st.sampled_from(["\n", "\r\n"]))
-def test_reads_what_other_writers_quote_only_where_they_must(records: list[list[str | None]], newline: str) -> None:
+def test_reads_what_other_writers_quote_only_where_they_must(records: list[Record], newline: str) -> None:
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator=newline).writerows(records)
     assert parse_records(out.getvalue()) == records
@@ -61,19 +61,19 @@ def test_reads_what_other_writers_quote_only_where_they_must(records: list[list[
     ("text", "records"),
     [
         ("", []),
-        ("\n", [[None]]),
-        ("\r\n", [[None]]),
-        ("\n\n", [[None], [None]]),
-        (",\n", [[None, None]]),
-        (",\r\n,\r\n", [[None, None], [None, None]]),
-        ("a,b", [["a", "b"]]),
-        ('a,"b",\r\n"",,c\r\n', [["a", "b", None], ["", None, "c"]]),
-        ('"a"\n\n""\n', [["a"], [None], [""]]),
-        ('"\r\n"\r\n', [["\r\n"]]),
-        ('""""\n', [['"']]),
+        ("\n", [(None,)]),
+        ("\r\n", [(None,)]),
+        ("\n\n", [(None,), (None,)]),
+        (",\n", [(None, None)]),
+        (",\r\n,\r\n", [(None, None), (None, None)]),
+        ("a,b", [("a", "b")]),
+        ('a,"b",\r\n"",,c\r\n', [("a", "b", None), ("", None, "c")]),
+        ('"a"\n\n""\n', [("a",), (None,), ("",)]),
+        ('"\r\n"\r\n', [("\r\n",)]),
+        ('""""\n', [('"',)]),
     ],
 )
-def test_nothing_between_separators_is_null(text: str, records: list[list[str | None]]) -> None:
+def test_nothing_between_separators_is_null(text: str, records: list[Record]) -> None:
     assert parse_records(text) == records
 
 
@@ -95,18 +95,18 @@ def test_an_error_shows_no_more_than_the_beginning_of_a_long_text() -> None:
 def test_reads_values_that_are_longer_than_the_csv_module_allows() -> None:
     long = 'x",\n' * 100_000
     assert len(long) > csv.field_size_limit()
-    assert parse_records(write_records([[long, None], [None, long]]).decode()) == [[long, None], [None, long]]
+    assert parse_records(write_records([(long, None), (None, long)]).decode()) == [(long, None), (None, long)]
 
 
 @given(tables(CELLS, least=0), st.booleans())
-def test_a_mark_stands_exactly_where_null_was(records: list[list[str | None]], ends: bool) -> None:
+def test_a_mark_stands_exactly_where_null_was(records: list[Record], ends: bool) -> None:
     text = write_records(records).decode() if ends else without_end(records)
     marked = list(csv.reader(io.StringIO(mark_nulls(text, MARK), newline="")))
     assert marked == [[MARK if cell is None else cell for cell in record] for record in records]
 
 
 @given(tables(FIELDS))
-def test_text_without_null_is_left_as_it_is(records: list[list[str | None]]) -> None:
+def test_text_without_null_is_left_as_it_is(records: list[Record]) -> None:
     text = write_records(records).decode()
     assert mark_nulls(text, MARK) == text
 
@@ -116,12 +116,12 @@ def test_text_without_null_is_left_as_it_is(records: list[list[str | None]]) -> 
 )
 def test_null_is_marked_whatever_ends_a_line(text: str) -> None:
     assert parse_records(mark_nulls(text, MARK)) == [
-        [MARK if cell is None else cell for cell in record] for record in parse_records(text)
+        tuple(MARK if cell is None else cell for cell in record) for record in parse_records(text)
     ]
 
 
 @given(tables(CELLS))
-def test_the_header_ends_where_the_first_record_does(records: list[list[str | None]]) -> None:
+def test_the_header_ends_where_the_first_record_does(records: list[Record]) -> None:
     data = write_records(records)
     end = header_end(data)
     assert parse_records(data[:end].decode()) == records[:1]
@@ -134,9 +134,7 @@ def test_a_header_without_an_end_is_all_there_is() -> None:
 
 
 @given(tables(CELLS), st.data())
-def test_blocks_are_cut_where_records_end_wherever_they_were_split(
-    records: list[list[str | None]], data: st.DataObject
-) -> None:
+def test_blocks_are_cut_where_records_end_wherever_they_were_split(records: list[Record], data: st.DataObject) -> None:
     whole = write_records(records)
     if data.draw(st.booleans(), "without the last newline"):
         whole = whole.removesuffix(b"\n")
@@ -158,10 +156,10 @@ def test_every_split_in_two_gives_the_same_records() -> None:
         pieces = [splitter.feed(whole[:cut]), splitter.feed(whole[cut:]), splitter.rest]
         assert b"".join(pieces) == whole
         assert [record for piece in pieces for record in parse_records(piece.decode())] == [
-            ["ä", 'b"\n', None],
-            ["", None, "\r\n"],
-            [None],
-            ["x"],
+            ("ä", 'b"\n', None),
+            ("", None, "\r\n"),
+            (None,),
+            ("x",),
         ]
 
 
