@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from pyathena.athena.values import Column, ResultPage
@@ -108,10 +109,11 @@ class RowReader:
         if not rows:
             return []
         width = len(self._convert)
-        if any(len(row) != width for row in rows):
+        if set(map(len, rows)) != {width}:
             raise DataError(f"the result has {width} columns, and a row of another width")
-        # Column by column, which is quicker than row by row.
-        columns = zip(*rows, strict=True)
+        # Column by column, which is quicker than row by row; and not by zip(*rows), which makes an iterator of each row
+        # for Python's garbage collector to go through.
+        columns = [map(itemgetter(index), rows) for index in range(width)]
         return list(zip(*map(map, self._convert, columns), strict=True))
 
     async def aclose(self) -> None:
