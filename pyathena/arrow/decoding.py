@@ -108,10 +108,10 @@ def read_csv(data: bytes | memoryview, types: dict[str, pa.DataType], *, header:
     """
     try:
         return _read_csv(data, types, _BLOCK, header=header)
-    except pa.ArrowInvalid:
-        if len(data) <= _BLOCK:
+    except pa.ArrowInvalid as error:
+        if "block size" not in str(error):
             raise
-        # It may be that a record is longer than a block.
+        # A record is longer than a block.
         return _read_csv(data, types, min(len(data), _LONGEST_BLOCK), header=header)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyathena.aio.arrow.cursor import AioArrowCursor
 from pyathena.aio.polars.cursor import AioPolarsCursor
 from pyathena.converter import Converter
-from pyathena.errors import ProgrammingError
+from pyathena.errors import DataError, ProgrammingError
 from pyathena.testing.athena import Answer, Column
 from tests.cursors.conftest import LIBRARIES, ROWS, TABLES, Bench, Kind, do, items, of
 
@@ -200,6 +200,39 @@ def test_a_table_comes_as_one_of_pyarrow_or_polars_too(bench: Bench, kind: Kind)
 
     arrow, polars = bench.run(kind, steps)
     assert list(zip(*arrow.to_pydict().values(), strict=True)) == polars.rows() == rows_of(0, 5)
+
+
+class Refusing(Converter):
+    """A converter that refuses a text until it is told not to."""
+
+    def __init__(self) -> None:
+        super().__init__({"varchar": self._text}, str)
+        self.refused = "'9\n"
+
+    def _text(self, text: str) -> str:
+        if text == self.refused:
+            raise ValueError("not yet")
+        return text
+
+
+@of(kind for kind in LIBRARIES if kind.library == "polars")
+@pytest.mark.usefixtures("small_pieces")
+def test_rows_of_a_fetch_that_broke_off_come_before_chunks(bench: Bench, kind: Kind) -> None:
+    statement = bench.statement(counted(20))
+    converter = Refusing()
+
+    async def steps(cursor: Any) -> Any:
+        await do(cursor.execute(statement))
+        with pytest.raises(DataError, match="not yet"):
+            await do(cursor.fetchmany(15))
+        with pytest.raises(ProgrammingError, match=r"fetchmany\(\d\) first") as raised:
+            await items(cursor.iter_chunks())
+        first = await do(cursor.fetchmany(int(str(raised.value)[10])))
+        return len(first), [len(chunk) for chunk in await items(cursor.iter_chunks())]
+
+    first, chunks = bench.run(kind, steps, chunksize=5, converter=converter)
+    assert 0 < first < 10
+    assert first + sum(chunks) == 20
 
 
 # --- a fetch that is cancelled -----------------------------------------------------------------------
