@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from typing_extensions import Unpack, override
@@ -85,7 +85,6 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
         self._connection = connection
         self._settings: CursorSettings = connection.settings.merge(options)
         self._cycle = QueryCycle(connection.api, connection.runtime, self._settings.retry)
-        self._converter: Converter = self._settings.converter or self._default_converter()
         self._closed = False
         self.arraysize = self._settings.arraysize
         self._reset()
@@ -99,6 +98,10 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
         self._rowcount = -1
 
     # --- what the kinds of cursors differ in -----------------------------------------------------
+
+    @cached_property
+    def _converter(self) -> Converter:
+        return self._settings.converter or self._default_converter()
 
     def _default_converter(self) -> Converter:
         return DefaultTypeConverter()

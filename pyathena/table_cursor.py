@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from typing_extensions import Unpack, override
 
@@ -21,7 +22,7 @@ from pyathena.settings import CursorOptions
 if TYPE_CHECKING:
     from pyathena.connection import BaseConnection
 
-__all__ = ["TableCursor", "require"]
+__all__ = ["TableCursor", "check_installed", "require"]
 
 F = TypeVar("F")
 
@@ -32,12 +33,18 @@ def require(module: str, extra: str) -> ModuleType:
     Raises:
         ImportError: it is not installed; the message says what to install.
     """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"{module} is not installed: pip install 'pyathena[{extra}]'", name=error.name, path=error.path
-        ) from error
+    check_installed(module, extra)
+    return import_module(module)
+
+
+def check_installed(module: str, extra: str) -> None:
+    """Do what `require` does, but for the import, which takes long.
+
+    Raises:
+        ImportError: it is not installed; the message says what to install.
+    """
+    if find_spec(module) is None:
+        raise ImportError(f"{module} is not installed: pip install 'pyathena[{extra}]'", name=module)
 
 
 class TableCursor(BaseCursor[Row]):
@@ -51,6 +58,9 @@ class TableCursor(BaseCursor[Row]):
             whole result is read at once if None.
     """
 
+    _needs: ClassVar[tuple[str, str]]
+    """The module of its tables, and the extra that this comes with."""
+
     def __init__(
         self,
         connection: BaseConnection,
@@ -59,6 +69,7 @@ class TableCursor(BaseCursor[Row]):
         chunksize: int | None = None,
         **options: Unpack[CursorOptions],
     ) -> None:
+        check_installed(*self._needs)
         if chunksize is not None and chunksize < 1:
             raise ProgrammingError(f"chunksize is 1 or more rows, got {chunksize}")
         self._unload = unload
@@ -68,7 +79,7 @@ class TableCursor(BaseCursor[Row]):
 
     @abstractmethod
     def _library(self, hints: TypeHints | None) -> TableLibrary[Any]:
-        """Return the library of its tables."""
+        """Return the library of its tables. Imports it, which takes long."""
 
     @override
     def _prepared(self, query: str, staging: str | None) -> str:
@@ -80,15 +91,19 @@ class TableCursor(BaseCursor[Row]):
 
     @override
     async def _open(self, execution: QueryExecution, hints: TypeHints | None) -> ResultSet:
-        library = self._library(hints)
         decoding = self._connection.decoding
+        library = await decoding.offload(self._library, hints)
         source: TableSource[Any]
         if self._unloads:
             source = await ParquetTables.of(execution, self._connection.reader, library, decoding)
         else:
             source = CsvTables(await self._query_result(execution, 1), library, decoding)
         result = TableResult(source, library, decoding, self._chunksize)
-        await result.open()
+        try:
+            await result.open()
+        except BaseException:
+            await result.aclose()
+            raise
         return result
 
     @override
@@ -100,8 +115,26 @@ class TableCursor(BaseCursor[Row]):
         assert isinstance(result, TableResult)
         return result
 
-    def _chunk_size(self, given: int | None) -> int:
-        size = self._chunksize if given is None else given
+    async def _whole(self) -> Any:
+        """Return the whole result; in chunks, the rows that were not taken yet."""
+        result = self._at_next_row()
+        table = await result.whole()
+        self._fetched = result.taken
+        return table
+
+    async def _chunk(self, size: int | None) -> Any:
+        """Return the next rows, None when there are no more."""
+        size = self._chunksize if size is None else size
         if size is None or size < 1:
             raise ProgrammingError(f"how many rows has a chunk? Give chunksize=, 1 or more, got {size}")
-        return size
+        result = self._at_next_row()
+        chunk = await result.chunk(size)
+        self._fetched = result.taken
+        return chunk
+
+    def _at_next_row(self) -> TableResult[Any]:
+        """Return the result, from which rows that were read and not fetched can be taken again."""
+        result = self._table_result()
+        result.put_back(len(self._rows))
+        self._rows.clear()
+        return result

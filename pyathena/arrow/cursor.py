@@ -12,7 +12,7 @@ from pyathena.cursor import SyncCursor
 from pyathena.results.rows import Row, TypeHints
 from pyathena.results.tables import TableLibrary
 from pyathena.runtime import drive
-from pyathena.table_cursor import TableCursor, require
+from pyathena.table_cursor import TableCursor, check_installed, require
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +23,8 @@ __all__ = ["ArrowCursor", "BaseArrowCursor"]
 
 class BaseArrowCursor(TableCursor):
     """What cursors have in common whose results are tables of pyarrow."""
+
+    _needs = ("pyarrow", "arrow")
 
     @override
     def _default_converter(self) -> Converter:
@@ -35,13 +37,17 @@ class BaseArrowCursor(TableCursor):
         return ArrowTables(self._converter, hints)
 
     async def _as_arrow(self) -> pa.Table:
-        table: pa.Table = await self._table_result().whole()
+        table: pa.Table = await self._whole()
         return table
 
     async def _as_polars(self) -> pl.DataFrame:
-        polars = require("polars", "polars")
-        frame: pl.DataFrame = await self._connection.decoding.offload(polars.from_arrow, await self._as_arrow())
-        return frame
+        check_installed("polars", "polars")
+        return await self._connection.decoding.offload(_to_polars, await self._as_arrow())
+
+
+def _to_polars(table: pa.Table) -> pl.DataFrame:
+    frame: pl.DataFrame = require("polars", "polars").from_arrow(table)
+    return frame
 
 
 class ArrowCursor(BaseArrowCursor, SyncCursor[Row]):

@@ -17,10 +17,13 @@ from pyathena.errors import DataError
 from pyathena.results.rows import Row, TypeHints, column_hints
 from pyathena.results.tables import TableLibrary
 
-__all__ = ["ArrowTables", "read_csv"]
+__all__ = ["ArrowTables", "athenas_columns", "python_values", "read_csv", "read_parquet"]
 
 _MICROSECONDS = 26
 """Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
+_BLOCK = 2**20
+"""Bytes that a thread parses at a time; pyarrow needs a record and the beginning of the next in one block."""
+_LONGEST_BLOCK = 2**31 - 1
 
 
 class ArrowTables(TableLibrary[pa.Table]):
@@ -63,8 +66,9 @@ class ArrowTables(TableLibrary[pa.Table]):
         return table
 
     @override
-    def of_parquet(self, data: bytes) -> pa.Table:
-        return parquet.read_table(pa.BufferReader(data))
+    def of_parquet(self, data: bytes) -> tuple[pa.Table, tuple[Column, ...]]:
+        table = read_parquet(data)
+        return table, athenas_columns(table.schema)
 
     @override
     def concat(self, tables: Sequence[pa.Table]) -> pa.Table:
@@ -82,7 +86,7 @@ class ArrowTables(TableLibrary[pa.Table]):
     def rows(self, table: pa.Table, columns: Sequence[Column]) -> list[Row]:
         hints = column_hints(columns, self._hints)
         values = [
-            map(self._made(column, values.type, hint), values.to_pylist())
+            map(self._made(column, values.type, hint), python_values(values))
             for column, values, hint in zip(columns, table.columns, hints, strict=True)
         ]
         return list(zip(*values, strict=True))
@@ -91,20 +95,32 @@ class ArrowTables(TableLibrary[pa.Table]):
         is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_)
         return self._converter.for_column(column.type, hint) if is_text else _as_it_is
 
-    @override
-    def columns(self, table: pa.Table) -> tuple[Column, ...]:
-        return tuple(_column(field) for field in table.schema)
-
 
 def _as_it_is(value: Any) -> Any:
     return value
 
 
-def read_csv(data: bytes, types: dict[str, pa.DataType], *, header: bool) -> pa.Table:
-    """Read whole records of CSV, whose columns are to have these types and get these names."""
+def read_csv(data: bytes | memoryview, types: dict[str, pa.DataType], *, header: bool) -> pa.Table:
+    """Read whole records of CSV, whose columns are to have these types and get these names.
+
+    Raises:
+        pa.ArrowInvalid: they have not.
+    """
+    try:
+        return _read_csv(data, types, _BLOCK, header=header)
+    except pa.ArrowInvalid as error:
+        if "block size" not in str(error):
+            raise
+        # A record is longer than a block.
+        return _read_csv(data, types, min(len(data), _LONGEST_BLOCK), header=header)
+
+
+def _read_csv(data: bytes | memoryview, types: dict[str, pa.DataType], block: int, *, header: bool) -> pa.Table:
+    if not data:
+        return pa.schema(types.items()).empty_table()
     return csv.read_csv(
         pa.BufferReader(data),  # type: ignore[arg-type]  # the stubs do not know that files of pyarrow are files
-        read_options=csv.ReadOptions(column_names=list(types), skip_rows_after_names=int(header)),
+        read_options=csv.ReadOptions(column_names=list(types), skip_rows_after_names=int(header), block_size=block),
         parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types=types,
@@ -115,6 +131,26 @@ def read_csv(data: bytes, types: dict[str, pa.DataType], *, header: bool) -> pa.
             false_values=["false"],
         ),
     )
+
+
+def python_values(column: pa.ChunkedArray[Any]) -> list[Any]:
+    """Return values as Python has them; maps, which pyarrow makes pairs of, are dictionaries."""
+    values = column.to_pylist()
+    if pa.types.is_map(column.type):
+        return [None if pairs is None else dict(pairs) for pairs in values]
+    return values
+
+
+def read_parquet(data: bytes) -> pa.Table:
+    """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only.
+
+    Raises:
+        DataError: it is no Parquet file, or is damaged.
+    """
+    try:
+        return parquet.read_table(pa.BufferReader(data), coerce_int96_timestamp_unit="us")
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"a file of the UNLOAD cannot be read as Parquet: {error}") from error
 
 
 _ATHENAS_NAMES = (
@@ -136,6 +172,11 @@ _ATHENAS_NAMES = (
     (pa.types.is_map, "map"),
     (pa.types.is_struct, "row"),
 )
+
+
+def athenas_columns(schema: pa.Schema) -> tuple[Column, ...]:
+    """Tell columns with Athena's names of their types."""
+    return tuple(map(_column, schema))
 
 
 def _column(field: pa.Field[Any]) -> Column:

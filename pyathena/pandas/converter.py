@@ -11,7 +11,7 @@
 | time, time with time zone, timestamp with time zone | object: time, datetime, None |
 | varbinary | object: bytes, None |
 | json | object: what ``json.loads`` makes of it |
-| array, map, row, all others | str, as Athena prints it; with a type hint object: list, dict |
+| array, map, row, all others | str, as Athena prints it; with a type hint, and of an UNLOAD, object: list, dict |
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pyathena.results.rows import Row, TypeHints
 from pyathena.results.tables import TableLibrary
 from pyathena.runtime import drive
 from pyathena.settings import CursorOptions, ExecuteArguments, ExecuteOptions
-from pyathena.table_cursor import TableCursor, require
+from pyathena.table_cursor import TableCursor, check_installed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,11 @@ class BasePandasCursor(TableCursor):
     """What cursors have in common whose results are frames of pandas.
 
     Args:
-        engine: what parses CSV: ``c`` (``auto`` too), ``python``, or ``pyarrow`` (extra ``arrow``).
+        engine: what parses CSV: ``c`` (``auto`` too), ``python`` (no values beyond `csv.field_size_limit`, 128 KiB), or
+            ``pyarrow`` (extra ``arrow``).
     """
+
+    _needs = ("pandas", "pandas")
 
     def __init__(
         self,
@@ -46,6 +49,8 @@ class BasePandasCursor(TableCursor):
     ) -> None:
         if engine not in _ENGINES:
             raise ProgrammingError(f"engine is one of {', '.join(_ENGINES)}, got {engine!r}")
+        if unload or engine == "pyarrow":
+            check_installed("pyarrow", "arrow")
         self._engine: CsvEngine = engine
         self._na_values: tuple[str, ...] = ()
         self._keep_default_na = False
@@ -57,7 +62,6 @@ class BasePandasCursor(TableCursor):
 
     @override
     def _library(self, hints: TypeHints | None) -> TableLibrary[Any]:
-        require("pandas", "pandas")
         from pyathena.pandas.decoding import CsvReading, PandasTables
 
         reading = CsvReading(engine=self._engine, na_values=self._na_values, keep_default_na=self._keep_default_na)
@@ -65,11 +69,20 @@ class BasePandasCursor(TableCursor):
 
     def _take_as_null(self, na_values: Sequence[str], keep_default_na: bool) -> None:
         """Let texts of the next result be NULL, too."""
+        if self._engine == "pyarrow" and (na_values or keep_default_na):
+            raise ProgrammingError("engine='pyarrow' knows neither na_values nor keep_default_na; use engine='c'")
         self._na_values = tuple(na_values)
         self._keep_default_na = keep_default_na
 
     async def _as_pandas(self) -> pd.DataFrame:
-        frame: pd.DataFrame = await self._table_result().whole()
+        frame: pd.DataFrame = await self._whole()
+        return frame
+
+    async def _numbered_chunk(self, size: int | None) -> pd.DataFrame | None:
+        frame: pd.DataFrame | None = await self._chunk(size)
+        if frame is not None:
+            stop = self._table_result().taken
+            frame.index = range(stop - len(frame), stop)  # type: ignore[assignment]  # becomes a RangeIndex
         return frame
 
 
@@ -108,7 +121,9 @@ class PandasCursor(BasePandasCursor, SyncCursor[Row]):
         return drive(self._as_pandas())
 
     def iter_chunks(self, chunksize: int | None = None) -> Iterator[pd.DataFrame]:
-        """Yield the rows that are left in frames of so many rows, the cursor's ``chunksize`` if None."""
-        size = self._chunk_size(chunksize)
-        while (chunk := drive(self._table_result().chunk(size))) is not None:
+        """Yield the rows that are left in frames of so many rows, the cursor's ``chunksize`` if None.
+
+        The index goes on from chunk to chunk.
+        """
+        while (chunk := drive(self._numbered_chunk(chunksize))) is not None:
             yield chunk

@@ -13,12 +13,11 @@ import pandas as pd
 from typing_extensions import override
 
 from pyathena.athena.values import Column
-from pyathena.converter import Converter
+from pyathena.converter import Converter, DefaultTypeConverter
 from pyathena.errors import DataError
-from pyathena.results.csv import header_end, mark_nulls
+from pyathena.results.csv import RecordSplitter, header_end, mark_nulls, parse_records
 from pyathena.results.rows import Row, TypeHints, column_hints
 from pyathena.results.tables import TableLibrary
-from pyathena.table_cursor import require
 
 __all__ = ["CsvEngine", "CsvReading", "PandasTables"]
 
@@ -27,6 +26,8 @@ CsvEngine = Literal["auto", "c", "python", "pyarrow"]
 _DATETIME: Final = "datetime64[us]"
 _MICROSECONDS: Final = 26
 """Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
+_BLOCK: Final = 2**20
+_ROWS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,15 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         hints = column_hints(columns, self._hints)
         dtypes = [self._dtype(column, hint) for column, hint in zip(columns, hints, strict=True)]
         read = self._read_by_arrow if self._reading.engine == "pyarrow" else self._read
+        records = memoryview(data)[header_end(data) if header else 0 :]
         try:
-            frame = read(data[header_end(data) if header else 0 :], dtypes)
+            frame = read(records, dtypes)
             made = {
                 index: self._made(frame[index], column, dtype, hint)
                 for index, (column, dtype, hint) in enumerate(zip(columns, dtypes, hints, strict=True))
             }
-        except (ValueError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
+            _find_wrong(records, columns)
             raise DataError(f"the result cannot be read as pandas' types: {error}") from error
         return _named(pd.DataFrame(made, index=frame.index), columns)
 
@@ -78,7 +81,7 @@ class PandasTables(TableLibrary[pd.DataFrame]):
             return "object"
         return self._converter.get_dtype(column.type, column.precision or 0, column.scale or 0) or "str"
 
-    def _read(self, records: bytes, dtypes: Sequence[Any]) -> pd.DataFrame:
+    def _read(self, records: memoryview, dtypes: Sequence[Any]) -> pd.DataFrame:
         """Read columns, which go by number, since two may have one name; those of objects and times as text."""
         read = {index: "object" if dtype in ("object", _DATETIME) else dtype for index, dtype in enumerate(dtypes)}
         if not records:
@@ -97,11 +100,10 @@ class PandasTables(TableLibrary[pd.DataFrame]):
             "skip_blank_lines": False,
             "engine": "python" if self._reading.engine == "python" else "c",
         }
-        frame: pd.DataFrame = pd.read_csv(io.StringIO(mark_nulls(records.decode(), mark)), **options)
+        frame: pd.DataFrame = pd.read_csv(io.BytesIO(_marked(records, mark)), **options)
         return frame
 
-    def _read_by_arrow(self, records: bytes, dtypes: Sequence[Any]) -> pd.DataFrame:
-        require("pyarrow", "arrow")
+    def _read_by_arrow(self, records: memoryview, dtypes: Sequence[Any]) -> pd.DataFrame:
         import pyarrow as pa
 
         from pyathena.arrow.decoding import read_csv
@@ -123,19 +125,21 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         return pd.Series(made, index=values.index, dtype="object")
 
     @override
-    def of_parquet(self, data: bytes) -> pd.DataFrame:
-        require("pyarrow", "arrow")
+    def of_parquet(self, data: bytes) -> tuple[pd.DataFrame, tuple[Column, ...]]:
         import pyarrow as pa
-        import pyarrow.parquet as parquet
 
-        table = parquet.read_table(pa.BufferReader(data))
+        from pyathena.arrow.decoding import athenas_columns, python_values, read_parquet
+
+        table = read_parquet(data)
         frame: pd.DataFrame = table.to_pandas(types_mapper=_integers, date_as_object=False)
         for field in table.schema:
             if pa.types.is_boolean(field.type):
                 frame[field.name] = frame[field.name].astype("object")
             elif pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
                 frame[field.name] = frame[field.name].astype(_DATETIME)
-        return frame
+            elif pa.types.is_nested(field.type):  # of which pandas makes arrays, of floats where there is NULL
+                frame[field.name] = pd.Series(python_values(table[field.name]), index=frame.index, dtype="object")
+        return frame, athenas_columns(table.schema)
 
     @override
     def concat(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -156,9 +160,21 @@ class PandasTables(TableLibrary[pd.DataFrame]):
         values = [_plain(table.iloc[:, index], column) for index, column in enumerate(columns)]
         return list(zip(*values, strict=True))
 
-    @override
-    def columns(self, table: pd.DataFrame) -> tuple[Column, ...]:
-        return tuple(Column(str(name), _athenas_name(dtype)) for name, dtype in table.dtypes.items())
+
+def _marked(records: memoryview, mark: str) -> bytes:
+    """Do what `mark_nulls` does, a MiB at a time, so that other threads get their turn, an event loop's above all."""
+    splitter = RecordSplitter()
+    pieces = [splitter.feed(bytes(records[start : start + _BLOCK])) for start in range(0, len(records), _BLOCK)]
+    return b"".join([mark_nulls(piece.decode(), mark).encode() for piece in (*pieces, splitter.rest)])
+
+
+def _find_wrong(records: memoryview, columns: Sequence[Column]) -> None:
+    """Raise a `DataError` that shows the first value that is not of its type; pandas does not always tell."""
+    converter = DefaultTypeConverter()
+    convert = [converter.for_column(column.type) for column in columns]
+    for record in parse_records(str(records, "utf-8", "replace")):
+        for function, value in zip(convert, record, strict=False):
+            function(value)
 
 
 def _integers(type_: Any) -> Any:
@@ -172,6 +188,12 @@ def _named(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def _times(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Read times, some at a time: other threads wait meanwhile."""
+    parts = [_read_times(values.iloc[start : start + _ROWS]) for start in range(0, len(values), _ROWS)]
+    return pd.concat(parts) if parts else values.astype(_DATETIME)
+
+
+def _read_times(values: pd.Series[Any]) -> pd.Series[Any]:
     try:
         return values.astype(_DATETIME)
     except ValueError:  # what is finer is refused
@@ -181,13 +203,8 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any]:
 def _plain(values: pd.Series[Any], column: Column) -> list[Any]:
     """Return values as Python has them, None for NULL; NaN is NULL here too, since pandas does not tell them apart."""
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
-        times = [None if value is pd.NaT else value.to_pydatetime() for value in values]
-        return [value and value.date() for value in times] if column.type == "date" else times
+        index = pd.DatetimeIndex(values)
+        times = index.date if column.type == "date" else index.to_pydatetime()
+        return [None if value is pd.NaT else value for value in times.tolist()]
     null = values.isna().tolist()
     return [None if missing else value for value, missing in zip(values.tolist(), null, strict=True)]
-
-
-def _athenas_name(dtype: Any) -> str:
-    """Tell the type of a column of a Parquet file by Athena's name; pandas has forgotten some of it."""
-    names = {"Int64": "bigint", "float32": "float", "float64": "double", _DATETIME: "timestamp", "bool": "boolean"}
-    return names.get(str(dtype), "varchar")

@@ -13,7 +13,7 @@ from pyathena.polars.converter import DefaultPolarsTypeConverter
 from pyathena.results.rows import Row, TypeHints
 from pyathena.results.tables import TableLibrary
 from pyathena.runtime import drive
-from pyathena.table_cursor import TableCursor, require
+from pyathena.table_cursor import TableCursor, check_installed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,23 +25,24 @@ __all__ = ["BasePolarsCursor", "PolarsCursor"]
 class BasePolarsCursor(TableCursor):
     """What cursors have in common whose results are frames of polars."""
 
+    _needs = ("polars", "polars")
+
     @override
     def _default_converter(self) -> Converter:
         return DefaultPolarsTypeConverter()
 
     @override
     def _library(self, hints: TypeHints | None) -> TableLibrary[Any]:
-        require("polars", "polars")
         from pyathena.polars.decoding import PolarsTables
 
         return PolarsTables(self._converter, hints)
 
     async def _as_polars(self) -> pl.DataFrame:
-        frame: pl.DataFrame = await self._table_result().whole()
+        frame: pl.DataFrame = await self._whole()
         return frame
 
     async def _as_arrow(self) -> pa.Table:
-        require("pyarrow", "arrow")
+        check_installed("pyarrow", "arrow")
         frame = await self._as_polars()
         return await self._connection.decoding.offload(frame.to_arrow)
 
@@ -62,6 +63,5 @@ class PolarsCursor(BasePolarsCursor, SyncCursor[Row]):
 
     def iter_chunks(self, chunksize: int | None = None) -> Iterator[pl.DataFrame]:
         """Yield the rows that are left in frames of so many rows, the cursor's ``chunksize`` if None."""
-        size = self._chunk_size(chunksize)
-        while (chunk := drive(self._table_result().chunk(size))) is not None:
+        while (chunk := drive(self._chunk(chunksize))) is not None:
             yield chunk

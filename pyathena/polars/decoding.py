@@ -52,11 +52,13 @@ class PolarsTables(TableLibrary[pl.DataFrame]):
                 pl.col(names[index]).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us") for index in times
             )
         except pl.exceptions.PolarsError as error:
-            raise DataError(f"the result cannot be read as polars' types: {error}") from error
+            told, _, _ = str(error).partition("\n")  # what follows is advice on options that are not the user's
+            raise DataError(f"the result cannot be read as polars' types: {told}") from error
 
     @override
-    def of_parquet(self, data: bytes) -> pl.DataFrame:
-        return pl.read_parquet(io.BytesIO(data))
+    def of_parquet(self, data: bytes) -> tuple[pl.DataFrame, tuple[Column, ...]]:
+        frame = _read_parquet(data)
+        return frame, tuple(_column(name, dtype) for name, dtype in frame.schema.items())
 
     @override
     def concat(self, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -82,13 +84,26 @@ class PolarsTables(TableLibrary[pl.DataFrame]):
     def _made(self, column: Column, dtype: pl.DataType, hint: str | None) -> Callable[[Any], Any]:
         return self._converter.for_column(column.type, hint) if dtype == pl.String else _as_it_is
 
-    @override
-    def columns(self, table: pl.DataFrame) -> tuple[Column, ...]:
-        return tuple(_column(name, dtype) for name, dtype in table.schema.items())
-
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _read_parquet(data: bytes) -> pl.DataFrame:
+    """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only.
+
+    Raises:
+        DataError: it is no Parquet file, or is damaged.
+    """
+    try:
+        schema = pl.read_parquet_schema(io.BytesIO(data))
+        if pl.Datetime("ns") not in schema.values():
+            return pl.read_parquet(io.BytesIO(data))
+        micro = {name: pl.Datetime("us") if dtype == pl.Datetime("ns") else dtype for name, dtype in schema.items()}
+        cut = pl.ScanCastOptions(datetime_cast="nanosecond-downcast")
+        return pl.scan_parquet(io.BytesIO(data), schema=micro, cast_options=cut).collect()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"a file of the UNLOAD cannot be read as Parquet: {error}") from error
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

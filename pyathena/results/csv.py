@@ -22,22 +22,25 @@ __all__ = ["RecordSplitter", "header_end", "mark_nulls", "parse_records", "write
 T = TypeVar("T")
 
 _LONGEST_KEPT: Final = 100
+_EMPTY: Final = (",,", "\n,", ",\n", "\n\n", ",\r", "\n\r")
 
 
-def parse_records(text: str) -> list[list[str | None]]:
+def parse_records(text: str) -> list[tuple[str | None, ...]]:
     """Read whole records; None stands for NULL. The last one may lack its newline.
+
+    They are tuples, since Python's garbage collector would go through lists again and again.
 
     Raises:
         DataError: text beside the quotes of a value, or a quote that is not closed.
     """
     first, rest = _pieces(text)
-    records: list[list[str | None]] = []
+    records: list[tuple[str | None, ...]] = []
     record: list[str | None] = []
     begun: list[str] = []  # of a value that holds quotes
     gaps = _Kept(_read_gap)
     for position, line in enumerate(_read_gap(first, begin=True)):
         if position:
-            records.append(record)
+            records.append(tuple(record))
         record = line
     for value, between in zip(rest[::2], rest[1::2], strict=True):
         if not between:
@@ -48,13 +51,13 @@ def parse_records(text: str) -> list[list[str | None]]:
             begun = []
         record.append(value)
         if between == "\n":
-            records.append(record)
+            records.append(tuple(record))
             record = []
         elif between != ",":
             lines = gaps[between]
             record += lines[0]
             for line in lines[1:]:
-                records.append(record)
+                records.append(tuple(record))
                 record = list(line)
     return records
 
@@ -66,7 +69,7 @@ def mark_nulls(text: str, mark: str) -> str:
         text: whole records.
         mark: what no value is, and that needs no quotes.
     """
-    if not (text.startswith((",", "\n")) or any(empty in text for empty in (",,", "\n,", ",\n", "\n\n"))):
+    if not (text.startswith((",", "\n", "\r")) or text.endswith(",") or any(empty in text for empty in _EMPTY)):
         return text
 
     def marked(gap: str) -> str:
@@ -144,7 +147,7 @@ class RecordSplitter:
     """Cuts blocks of bytes where records end, so that each piece holds whole ones."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []  # of blocks, put together once: a record may have any number of them
         self._in_quotes = False  # at the end of the rest
 
     def feed(self, block: bytes) -> bytes:
@@ -155,17 +158,17 @@ class RecordSplitter:
         while (newline := block.rfind(b"\n", 0, stop)) >= 0:
             quoted ^= bool(block.count(b'"', newline, stop) % 2)
             if not quoted:
-                whole = self._rest + block[: newline + 1]
-                self._rest = block[newline + 1 :]
+                whole = b"".join((*self._rest, block[: newline + 1]))
+                self._rest = [block[newline + 1 :]]
                 return whole
             stop = newline
-        self._rest += block
+        self._rest.append(block)
         return b""
 
-    def finish(self) -> bytes:
-        """Return what is left: a record without a newline."""
-        rest, self._rest = self._rest, b""
-        return rest
+    @property
+    def rest(self) -> bytes:
+        """What came behind the last newline that ends a record."""
+        return b"".join(self._rest)
 
 
 def write_records(records: Iterable[Iterable[str | None]]) -> bytes:

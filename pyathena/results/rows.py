@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from pyathena.athena.values import Column, ResultPage
@@ -53,7 +54,9 @@ class RowReader:
         self._from_object = from_object and result.csv_url is not None and bool(result.columns)
         self._page: ResultPage | None = None if self._from_object else result.first
         self._records: Records | None = None
-        self._ready: Iterator[Row] = iter(())
+        self._raw = b""
+        """Records that were read and are no rows yet: nothing is lost if a fetch is cancelled."""
+        self._ready: deque[Row] = deque()
         self._skip = 1  # records of the object that are here already, the header among them
 
     @property
@@ -68,15 +71,11 @@ class RowReader:
 
     async def read(self) -> list[Row]:
         """Return the next rows; none at the end."""
-        if rows := list(islice(self._ready, _BATCH)):
+        if self._ready:
             await self._runtime.sleep(0)  # let others run in between
-            return rows
-        while self._page is not None or self._from_object:
-            made = await (self._read_object() if self._page is None else self._read_page(self._page))
-            self._ready = iter(made)
-            if rows := list(islice(self._ready, _BATCH)):
-                return rows
-        return []
+        while not self._ready and (self._page is not None or self._from_object):
+            self._ready.extend(await (self._read_object() if self._page is None else self._read_page(self._page)))
+        return [self._ready.popleft() for _ in range(min(_BATCH, len(self._ready)))]
 
     async def _read_page(self, page: ResultPage) -> list[Row]:
         rows = await self._runtime.offload(self._converted, self._result.rows_of(page))
@@ -91,33 +90,42 @@ class RowReader:
     async def _read_object(self) -> list[Row]:
         if self._records is None:
             self._records = await self._result.records()
-        records = await self._records.read()
-        if not records:
+        self._raw = self._raw or await self._records.read()
+        if not self._raw:
             await self.aclose()
             return []
-        return await self._runtime.offload(self._parsed, records)
+        count, rows = await self._runtime.offload(self._parsed, self._raw)
+        self._skip -= count - len(rows)
+        self._raw = b""
+        return rows
 
-    def _parsed(self, records: bytes) -> list[Row]:
-        rows = parse_records(records.decode())
-        skipped = min(self._skip, len(rows))
-        self._skip -= skipped
-        return self._converted(rows[skipped:])
+    def _parsed(self, raw: bytes) -> tuple[int, list[Row]]:
+        """Return how many records these are, and the rows that are not here already."""
+        try:
+            records = parse_records(raw.decode())
+        except UnicodeDecodeError as error:
+            raise DataError(f"the result is no UTF-8: {error}") from error
+        return len(records), self._converted(records[self._skip :])
 
     def _converted(self, rows: Sequence[Sequence[str | None]]) -> list[Row]:
-        if not rows:
-            return []
         width = len(self._convert)
-        if any(len(row) != width for row in rows):
+        if set(map(len, rows)) - {width}:
             raise DataError(f"the result has {width} columns, and a row of another width")
-        # Column by column, which is quicker than row by row.
-        columns = zip(*rows, strict=True)
-        return list(zip(*map(map, self._convert, columns), strict=True))
+        converted: list[Row] = []
+        # Some at a time, since what is written in C lets no other thread run, and an event loop waits as long.
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            # Column by column, which is quicker than row by row; and not by zip(*rows), which makes an iterator of each
+            # row for Python's garbage collector to go through.
+            columns = [map(itemgetter(index), some) for index in range(width)]
+            converted += zip(*map(map, self._convert, columns), strict=True)
+        return converted
 
     async def aclose(self) -> None:
         """Read no more."""
         self._page = None
         self._from_object = False
-        self._ready = iter(())
+        self._ready.clear()
         if self._records is not None:
             await self._records.aclose()
             self._records = None

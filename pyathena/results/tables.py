@@ -5,12 +5,15 @@ This module knows none of those libraries: each has a `TableLibrary` beside its 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
 from pyathena.athena.values import Column, QueryExecution
+from pyathena.errors import DataError, ProgrammingError
+from pyathena.results.csv import header_end, parse_records
 from pyathena.results.reading import ResultReader
 from pyathena.results.rows import Row
 from pyathena.results.source import QueryResult, Records
@@ -34,8 +37,8 @@ class TableLibrary(Protocol[F]):
         """Decode whole records of CSV, the first of which may be a header."""
         ...
 
-    def of_parquet(self, data: bytes) -> F:
-        """Decode a file of an UNLOAD."""
+    def of_parquet(self, data: bytes) -> tuple[F, tuple[Column, ...]]:
+        """Decode a file of an UNLOAD, and tell its columns with Athena's names of their types."""
         ...
 
     def concat(self, tables: Sequence[F]) -> F:
@@ -54,10 +57,6 @@ class TableLibrary(Protocol[F]):
         """Return rows of Python values."""
         ...
 
-    def columns(self, table: F) -> tuple[Column, ...]:
-        """Tell the columns with Athena's names of their types."""
-        ...
-
 
 class TableSource(Protocol[F_co]):
     """Where tables come from, piece by piece or whole."""
@@ -68,8 +67,8 @@ class TableSource(Protocol[F_co]):
         ...
 
     @property
-    def columns(self) -> tuple[Column, ...] | None:
-        """The columns; None if they are known from the first table only."""
+    def columns(self) -> tuple[Column, ...]:
+        """The columns; none before the first table if only tables tell."""
         ...
 
     async def whole(self) -> F_co:
@@ -77,7 +76,7 @@ class TableSource(Protocol[F_co]):
         ...
 
     async def next(self) -> F_co | None:
-        """Read the next piece; None at the end."""
+        """Read the next piece; None at the end. It is the same one again if the call was cancelled or failed."""
         ...
 
     async def aclose(self) -> None:
@@ -94,6 +93,8 @@ class CsvTables(TableSource[F]):
         self._runtime = runtime
         self._records: Records | None = None
         self._begun = False
+        self._pieces: list[bytes] = []
+        """What was read and is not decoded yet."""
 
     @property
     @override
@@ -109,7 +110,7 @@ class CsvTables(TableSource[F]):
     async def whole(self) -> F:
         if not self.columns:
             return self._library.concat([])
-        return await self._decoded(await self._result.read(), header=True)
+        return await self._runtime.offload(self._decoded_whole, await self._result.read())
 
     @override
     async def next(self) -> F | None:
@@ -117,18 +118,32 @@ class CsvTables(TableSource[F]):
             return None
         if self._records is None:
             self._records = await self._result.records()
-        pieces = []
-        size = 0
+        size = sum(map(len, self._pieces))
         while size < _PIECE and (piece := await self._records.read()):
-            pieces.append(piece)
+            self._pieces.append(piece)
             size += len(piece)
-        if not pieces:
+        if not self._pieces:
             return None
-        header, self._begun = not self._begun, True
-        return await self._decoded(b"".join(pieces), header=header)
+        table = await self._runtime.offload(self._decoded, b"".join(self._pieces), header=not self._begun)
+        self._begun = True
+        self._pieces = []
+        return table
 
-    async def _decoded(self, data: bytes, *, header: bool) -> F:
-        return await self._runtime.offload(self._library.of_csv, data, self.columns, header=header)
+    def _decoded_whole(self, data: bytes) -> F:
+        self._result.check_whole(data)
+        return self._decoded(data, header=True)
+
+    def _decoded(self, data: bytes, *, header: bool) -> F:
+        if header:
+            # The libraries would fill up what is missing, or let columns change places.
+            names = parse_records(data[: header_end(data)].decode(errors="replace"))
+            width = len(names[0]) if names else 0
+            if width != len(self.columns):
+                raise DataError(
+                    f"the object of the result has {width} columns, and the query {len(self.columns)}: did another "
+                    f"one take its place?"
+                )
+        return self._library.of_csv(data, self.columns, header=header)
 
     @override
     async def aclose(self) -> None:
@@ -147,9 +162,12 @@ class ParquetTables(TableSource[F]):
         self._reader = reader
         self._library = library
         self._runtime = runtime
+        self._columns: tuple[Column, ...] = ()
         self._left = iter(urls)
-        self._ahead: Task[bytes] | None = None
         self._begun = False
+        self._ahead: Task[bytes] | None = None
+        self._file: bytes | None = None
+        """What was read and is not decoded yet."""
 
     @classmethod
     async def of(
@@ -167,8 +185,8 @@ class ParquetTables(TableSource[F]):
 
     @property
     @override
-    def columns(self) -> None:
-        return None
+    def columns(self) -> tuple[Column, ...]:
+        return self._columns
 
     @override
     async def whole(self) -> F:
@@ -176,19 +194,26 @@ class ParquetTables(TableSource[F]):
         return await self._runtime.offload(self._library.concat, tables)
 
     async def _table(self, url: str) -> F:
-        return await self._runtime.offload(self._library.of_parquet, await self._reader.read(url))
+        return await self._decoded(await self._reader.read(url))
+
+    async def _decoded(self, file: bytes) -> F:
+        table, self._columns = await self._runtime.offload(self._library.of_parquet, file)
+        return table
 
     @override
     async def next(self) -> F | None:
         if not self._begun:
             self._begun = True
             self._send_for_next()
-        if self._ahead is None:
-            return None
-        await self._ahead.wait()
-        data = await self._ahead
-        self._send_for_next()
-        return await self._runtime.offload(self._library.of_parquet, data)
+        if self._file is None:
+            if self._ahead is None:
+                return None
+            await self._ahead.wait()
+            self._file = await self._ahead
+            self._send_for_next()
+        table = await self._decoded(self._file)
+        self._file = None
+        return table
 
     def _send_for_next(self) -> None:
         url = next(self._left, None)
@@ -203,7 +228,7 @@ class ParquetTables(TableSource[F]):
 
 
 class TableResult(Generic[F]):
-    """What a cursor with tables fetches from.
+    """What a cursor with tables fetches from. A call that was cancelled takes nothing away.
 
     Args:
         source: where tables come from.
@@ -220,86 +245,103 @@ class TableResult(Generic[F]):
         self._runtime = runtime
         self._chunksize = chunksize
         self._whole: F | None = None
-        self._table: F | None = None
-        """What is being fetched from: the whole, or a piece."""
+        self._tables: deque[F] = deque()
+        """The whole, or the pieces that are here."""
         self._position = 0
+        """How many rows of these were taken."""
+        self._gone = 0
+        """How many rows had the pieces that were let go."""
         self._ended = False
-        self._columns: tuple[Column, ...] = source.columns or ()
 
     async def open(self) -> None:
         """Read the result, or its first piece."""
         if self._chunksize is None:
-            self._table = self._whole = await self._source.whole()
+            self._whole = await self._source.whole()
+            self._tables.append(self._whole)
+            self._ended = True
         else:
-            self._table = await self._source.next()
-        if self._source.columns is None and self._table is not None:
-            self._columns = self._library.columns(self._table)
-        self._ended = self._chunksize is None or self._table is None
+            await self._have(0)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns."""
-        return self._columns
+        return self._source.columns
 
     @property
     def rowcount(self) -> int:
         """How many rows were written; -1 if none were to be."""
         return self._source.rowcount
 
+    @property
+    def taken(self) -> int:
+        """How many rows were taken, by whatever way."""
+        return self._gone + self._position
+
     async def whole(self) -> F:
         """Return the whole result; in chunks, what is left of it."""
         if self._whole is not None:
             return self._whole
-        rest = [self._rest()]
-        while (piece := await self._next()) is not None:
-            rest.append(piece)
-        return await self._runtime.offload(self._library.concat, [table for table in rest if table is not None])
+        count = await self._have(None)
+        rest = await self._runtime.offload(self._library.concat, self._parts(count))
+        self._position += count
+        return rest
 
     async def chunk(self, size: int) -> F | None:
         """Return the next ``size`` rows, fewer at the end, None when there are no more."""
-        parts = []
-        missing = size
-        while missing and self._table is not None:
-            stop = min(self._position + missing, self._library.length(self._table))
-            if stop > self._position:
-                parts.append(self._library.part(self._table, self._position, stop))
-            missing -= stop - self._position
-            self._position = stop
-            if missing:
-                self._table = await self._next()
-                self._position = 0
-        return await self._runtime.offload(self._library.concat, parts) if parts else None
+        count = min(size, await self._have(size))
+        if not count:
+            return None
+        chunk = await self._runtime.offload(self._library.concat, self._parts(count))
+        self._position += count
+        return chunk
 
     async def read(self) -> list[Row]:
         """Return the next rows; none at the end."""
-        while self._table is not None:
-            stop = min(self._position + _ROWS, self._library.length(self._table))
-            if stop > self._position:
-                part = self._library.part(self._table, self._position, stop)
-                self._position = stop
-                return await self._runtime.offload(self._library.rows, part, self._columns)
-            if self._ended:
-                break
-            self._table = await self._next()
-            self._position = 0
-        return []
+        if not await self._have(1):
+            return []
+        part = self._parts(_ROWS)[0]
+        rows = await self._runtime.offload(self._library.rows, part, self.columns)
+        self._position += len(rows)
+        return rows
 
-    async def _next(self) -> F | None:
-        if self._ended:
-            return None
-        piece = await self._source.next()
-        self._ended = piece is None
-        return piece
+    def put_back(self, count: int) -> None:
+        """Undo the taking of the last rows that `read` has returned."""
+        if count > self._position:
+            raise ProgrammingError(f"fetchmany({count}) first: these rows were read for a fetch that was broken off")
+        self._position -= count
 
-    def _rest(self) -> F | None:
-        if self._table is None:
-            return None
-        rest = self._library.part(self._table, self._position, self._library.length(self._table))
-        self._table = None
-        return rest
+    async def _have(self, least: int | None) -> int:
+        """Read until so many rows are here, or all, and in any case the first piece; return how many are."""
+        while True:
+            while len(self._tables) > 1 and self._position >= (length := self._library.length(self._tables[0])):
+                self._tables.popleft()
+                self._position -= length
+                self._gone += length
+            here = sum(map(self._library.length, self._tables)) - self._position
+            if self._ended or (self._tables and least is not None and here >= least):
+                return here
+            piece = await self._source.next()
+            if piece is None:
+                self._ended = True
+            else:
+                self._tables.append(piece)
+
+    def _parts(self, count: int) -> list[F]:
+        """Return the next rows, by piece; no rows are one without any, which has the columns."""
+        parts: list[F] = []
+        start = self._position
+        for table in self._tables:
+            stop = min(start + count, self._library.length(table))
+            if stop > start or not parts:
+                parts.append(self._library.part(table, start, stop))
+            count -= stop - start
+            start = 0
+        return parts
 
     async def aclose(self) -> None:
         """Read no more."""
-        self._table = self._whole = None
+        self._whole = None
+        self._tables.clear()
+        self._position = 0
         self._ended = True
         await self._source.aclose()

@@ -54,7 +54,9 @@ class AioPandasCursor(BasePandasCursor, AioBaseCursor[Row]):
         return await self._as_pandas()
 
     async def iter_chunks(self, chunksize: int | None = None) -> AsyncIterator[pd.DataFrame]:
-        """Yield the rows that are left in frames of so many rows, the cursor's ``chunksize`` if None."""
-        size = self._chunk_size(chunksize)
-        while (chunk := await self._table_result().chunk(size)) is not None:
+        """Yield the rows that are left in frames of so many rows, the cursor's ``chunksize`` if None.
+
+        The index goes on from chunk to chunk.
+        """
+        while (chunk := await self._numbered_chunk(chunksize)) is not None:
             yield chunk

@@ -32,6 +32,5 @@ class AioPolarsCursor(BasePolarsCursor, AioBaseCursor[Row]):
 
     async def iter_chunks(self, chunksize: int | None = None) -> AsyncIterator[pl.DataFrame]:
         """Yield the rows that are left in frames of so many rows, the cursor's ``chunksize`` if None."""
-        size = self._chunk_size(chunksize)
-        while (chunk := await self._table_result().chunk(size)) is not None:
+        while (chunk := await self._chunk(chunksize)) is not None:
             yield chunk
