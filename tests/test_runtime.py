@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -23,10 +23,18 @@ T = TypeVar("T")
 
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
+RUNTIMES = AsyncioRuntime(), ThreadRuntime(4)
 WORLDS = [
-    pytest.param(AsyncioRuntime(), asyncio.run, id="on a loop"),
-    pytest.param(ThreadRuntime(4), drive, id="without a loop"),
+    pytest.param(RUNTIMES[0], asyncio.run, id="on a loop"),
+    pytest.param(RUNTIMES[1], drive, id="without a loop"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    for runtime in RUNTIMES:
+        runtime.close()
 
 
 @pytest.mark.parametrize(("runtime", "run"), WORLDS)
