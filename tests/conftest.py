@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pyathena.filesystem import compression
+from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 from tests.servers import KEY, SECRET, MotoServer, RcloneServer
 
 
@@ -41,3 +46,17 @@ def rclone_endpoint() -> Iterator[str]:
     """The URL of an rclone server that all tests share: use a bucket of your own."""
     with RcloneServer() as server:
         yield server.endpoint
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_thread_of_ours_is_left() -> Iterator[None]:
+    """When all tests are over, the threads of what they have closed or forgotten have ended."""
+    yield
+    for face in (AioS3FileSystem, S3FileSystem):
+        face.clear_instance_cache()
+    compression._RUNTIME.close()  # whose threads serve all files of the process
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while left := [each.name for each in threading.enumerate() if each.name.startswith("pyathena")]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -24,10 +24,18 @@ T = TypeVar("T")
 
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
+RUNTIMES = AsyncioRuntime(), ThreadRuntime(4)
 WORLDS = [
-    pytest.param(AsyncioRuntime(), asyncio.run, id="on a loop"),
-    pytest.param(ThreadRuntime(4), drive, id="without a loop"),
+    pytest.param(RUNTIMES[0], asyncio.run, id="on a loop"),
+    pytest.param(RUNTIMES[1], drive, id="without a loop"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    for runtime in RUNTIMES:
+        runtime.close()
 
 
 @pytest.mark.parametrize(("runtime", "run"), WORLDS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit
 import boto3.session
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from pyathena import __version__
 from pyathena.transport._boto3_cancellation import stop_when_abandoned
@@ -115,6 +118,8 @@ class ClientOptions:
     def build(self, session: Any, *, max_connections: int, signature_version: str | None = None) -> S3ClientLike:
         """Make a client of a session, with a pool of ``max_connections``. May take a tenth of a second.
 
+        Warns (`UserWarning`), once for each endpoint, if credentials would go unencrypted to another machine.
+
         Raises:
             ValueError: the endpoint, wherever it was found, holds a user name.
             BotoCoreError: what boto3 found elsewhere (profile, environment) is not what it needs.
@@ -130,6 +135,10 @@ class ClientOptions:
             client.close()
             client = session.client("s3", **arguments, config=when_required.merge(config))
         stop_when_abandoned(client)
+        # By this name it comes before botocore's own, which look into the answer too.
+        client.meta.events.register_first("before-parse.*.*", _refuse_document_type)
+        if client.meta.config.signature_version is not UNSIGNED:
+            _warn_if_readable(client.meta.endpoint_url)
         return client
 
     def session(self) -> Any:
@@ -193,6 +202,41 @@ class ClientOptions:
 def _refuse_user(endpoint_url: str, name: str) -> None:
     if "@" in urlsplit(endpoint_url).netloc:
         raise ValueError(f"{name} holds a user name, and is shown in errors: give key= and secret= instead")
+
+
+def _refuse_document_type(response_dict: dict[str, Any], **_: object) -> None:
+    """Keep from the parser what may define entities, which it would expand. S3 never sends it."""
+    body = response_dict["body"]
+    if not isinstance(body, bytes) or b"<!DOCTYPE" not in body:  # the body of an object is a stream
+        return
+    if response_dict["status_code"] < 300:
+        raise ResponseParserError("The answer declares a document type, which S3 never does")
+    response_dict["body"] = b""  # such as a page for people to read; the status says what matters
+
+
+_warned_of: Final[set[str]] = set()
+
+
+def _warn_if_readable(endpoint_url: str) -> None:
+    """Warn, once for each endpoint, of requests that go unencrypted to another machine."""
+    url = urlsplit(endpoint_url)
+    if url.scheme == "https" or _is_loopback(url.hostname or "") or url.netloc in _warned_of:
+        return
+    _warned_of.add(url.netloc)
+    warnings.warn(
+        f"requests to {url.scheme}://{url.netloc} carry credentials and are not encrypted: whoever stands between can "
+        "read them, session tokens included. Use https://, or anon=True where no credentials are needed",
+        stacklevel=2,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _is_aws(endpoint_url: str) -> bool:

@@ -127,7 +127,8 @@ def translated(
         kind = next(kind for types, kind in _BY_EXCEPTION if isinstance(error, types))
         # A certificate that does not verify will not do so the next time.
         retryable = False if isinstance(error, boto.SSLError) else None
-        raise kind(str(error), operation=operation, bucket=bucket, key=key, retryable=retryable) from error
+        words = str(error).partition("\n")[0]  # what cannot be parsed is told in whole behind that
+        raise kind(words, operation=operation, bucket=bucket, key=key, retryable=retryable) from error
 
 
 def _from_answer(

@@ -93,7 +93,8 @@ class ConnectOptions(TypedDict, total=False):
         token: AWS session token of ``key`` and ``secret``.
         anon: send requests unsigned; the credentials above are then left out.
         endpoint_url: URL of an S3-compatible server. Unless ``config_kwargs`` or the environment say otherwise,
-            checksums are then sent and expected only where S3 requires them.
+            checksums are then sent and expected only where S3 requires them. Plain http to another machine than this is
+            warned of, unless ``anon``: credentials are not safe there.
         use_ssl: use https where the endpoint does not say; True if left out. ``client_kwargs`` wins over it.
         client_kwargs: further arguments of ``boto3.session.Session.client``; the other options win over it.
         config_kwargs: further arguments of ``botocore.config.Config``. ``max_pool_connections`` is ``max_concurrency``
