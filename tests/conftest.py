@@ -13,7 +13,10 @@ import pytest
 
 from pyathena.filesystem import compression
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
+from tests.queries import athena, connection
 from tests.servers import KEY, SECRET, MotoServer, RcloneServer
+
+__all__ = ["athena", "connection"]
 
 
 @pytest.fixture(scope="session", autouse=True)

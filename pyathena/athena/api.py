@@ -66,15 +66,22 @@ class AthenaApi:
         if client is not None:
             client.close()
 
-    async def start_query_execution(self, request: QueryRequest) -> str:
+    async def start_query_execution(self, request: QueryRequest, claim: Callable[[], bool] = lambda: True) -> str:
         """Start a query and return its id. One attempt: `pyathena.athena.cycle` repeats it.
+
+        Args:
+            request: what to run.
+            claim: asked right before it is sent, which it is not unless this is true.
 
         https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
         """
-        arguments = request.arguments()
-        told = await self._once("start_query_execution", arguments, dict)
-        query_id: str = told["QueryExecutionId"]
-        return query_id
+
+        def arguments() -> Mapping[str, Any]:
+            if not claim():
+                raise OperationalError("the query was withdrawn before it was started")
+            return request.arguments()
+
+        return await self._once("start_query_execution", arguments, lambda told: str(told["QueryExecutionId"]))
 
     async def stop_query_execution(self, query_id: str, retry: RetryConfig) -> None:
         """Stop a query; one that has ended stays as it is.
@@ -185,12 +192,15 @@ class AthenaApi:
     async def _call(
         self, operation: str, arguments: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T], retry: RetryConfig
     ) -> T:
-        return await retried(partial(self._once, operation, arguments, read), retry, self._runtime)
+        return await retried(partial(self._once, operation, lambda: arguments, read), retry, self._runtime)
 
-    async def _once(self, operation: str, arguments: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]) -> T:
+    async def _once(
+        self, operation: str, arguments: Callable[[], Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T]
+    ) -> T:
         def request() -> T:
             with translated():
-                return read(getattr(self.client(), operation)(**arguments))
+                send = getattr(self.client(), operation)
+                return read(send(**arguments()))
 
         return await self._runtime.offload(request)
 

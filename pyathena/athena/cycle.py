@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from pyathena.athena.api import AthenaApi
 from pyathena.athena.retrying import RetryConfig, retried
 from pyathena.athena.values import QueryExecution, QueryRequest
 from pyathena.errors import DatabaseError, Error, OperationalError
-from pyathena.runtime import Runtime, Task
+from pyathena.runtime import Runtime
 
 __all__ = ["STOP_SECONDS", "Polling", "QueryCycle", "poll_intervals"]
 
@@ -23,7 +25,7 @@ STOP_SECONDS: Final = 10.0
 
 _FIRST_INTERVAL: Final = 0.05
 _GROWTH: Final = 1.3
-_BATCH: Final = 50
+_ENDS: Final = {"FAILED": "failed", "CANCELLED": "was cancelled"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,21 @@ def poll_intervals(longest: float) -> Iterator[float]:
         interval = min(interval * _GROWTH, longest)
 
 
+class _Attempt:
+    """One attempt to start a query, as a task of its own, which goes on if the caller is cancelled.
+
+    Else a query that was started just then would run on unknown.
+    """
+
+    def __init__(self, api: AthenaApi, runtime: Runtime, request: QueryRequest) -> None:
+        self._claimed = threading.Lock()
+        self.task = runtime.spawn(api.start_query_execution(request, self.claim))
+
+    def claim(self) -> bool:
+        """Tell whether this claim is the first: the thread that is about to send makes one, and who withdraws it."""
+        return self._claimed.acquire(blocking=False)
+
+
 class QueryCycle:
     """Runs queries.
 
@@ -60,17 +77,21 @@ class QueryCycle:
         api: Athena.
         runtime: where waiting is done.
         retry: when a call is made again.
+        stop_seconds: most seconds that the stopping of a query may take whose caller was cancelled.
     """
 
-    def __init__(self, api: AthenaApi, runtime: Runtime, retry: RetryConfig) -> None:
+    def __init__(
+        self, api: AthenaApi, runtime: Runtime, retry: RetryConfig, *, stop_seconds: float = STOP_SECONDS
+    ) -> None:
         self._api = api
         self._runtime = runtime
         self._retry = retry
+        self._stop_seconds = stop_seconds
 
     async def run(
         self, request: QueryRequest, polling: Polling, on_start: Callable[[str], object] | None = None
     ) -> QueryExecution:
-        """Run a query to its end.
+        """Run a query to its end. Whatever is raised in between, by ``on_start`` and ``on_poll`` too, stops it.
 
         Args:
             request: what to run.
@@ -79,58 +100,15 @@ class QueryCycle:
 
         Raises:
             ProgrammingError: Athena refuses the statement, or what it names is not there.
-            OperationalError: the query failed or was cancelled, or Athena could not be asked.
+            OperationalError: the query failed or was cancelled, or Athena could not be asked; in the last case it is
+                not stopped.
         """
-        query_id = await self._start(request, polling)
-        if on_start is not None:
-            on_start(query_id)
-        return await self.wait(query_id, polling)
-
-    async def _start(self, request: QueryRequest, polling: Polling) -> str:
-        attempts: list[Task[str]] = []
-
-        async def attempt() -> str:
-            # A task of its own, which goes on if the caller is cancelled: else its query would run on unknown.
-            task = self._runtime.spawn(self._api.start_query_execution(request))
-            attempts.append(task)
-            await task.wait()
-            return await task
-
-        try:
-            return await retried(attempt, self._retry, self._runtime)
-        except Exception:
-            raise
-        except BaseException:
-            if attempts and polling.stop_on_interrupt:
-                await self._shielded(self._withdraw(request, attempts[-1]), "a query whose start was cancelled")
-            raise
-
-    async def _withdraw(self, request: QueryRequest, attempt: Task[str]) -> None:
-        """Stop the query that an attempt to start it may have started."""
-        await attempt.settle()
-        try:
-            query_id = await attempt
-        except DatabaseError as error:
-            if error.code is not None:
-                return  # Athena answered, and refused
-            # Whether it runs is unknown. The same token starts nothing twice, and tells.
-            query_id = await self._api.start_query_execution(request)
-        except BaseException:
-            query_id = await self._api.start_query_execution(request)
-        await self._api.stop_query_execution(query_id, self._retry)
-
-    async def wait(self, query_id: str, polling: Polling) -> QueryExecution:
-        """Wait for the end of a query, and return what Athena tells about it.
-
-        Raises:
-            OperationalError: it failed or was cancelled.
-        """
-        execution = await self.poll(query_id, polling)
+        execution = await self._wait(await self._start(request, polling), polling, on_start)
         if not execution.succeeded:
             reason = execution.state_change_reason or execution.error_message or "Athena gives no reason"
             raise OperationalError(
-                f"The query {(execution.state or 'ended').lower()}: {reason}",
-                query_id=query_id,
+                f"The query {_ENDS.get(execution.state or '', 'ended')}: {reason}",
+                query_id=execution.query_id,
                 state=execution.state,
                 reason=reason,
                 error_category=execution.error_category,
@@ -139,24 +117,67 @@ class QueryCycle:
             )
         return execution
 
-    async def poll(self, query_id: str, polling: Polling) -> QueryExecution:
-        """Wait for the end of a query, whichever it is."""
+    async def _start(self, request: QueryRequest, polling: Polling) -> str:
+        attempts: list[_Attempt] = []
+
+        async def attempt() -> str:
+            attempts.append(_Attempt(self._api, self._runtime, request))
+            await attempts[-1].task.wait()
+            return await attempts[-1].task
+
         try:
+            return await retried(attempt, self._retry, self._runtime)
+        except Exception:
+            raise
+        except BaseException:
+            if attempts and polling.stop_on_interrupt:
+                await self._shielded(self._withdraw(request, attempts[-1]), "a query whose start was cancelled")
+            elif attempts:
+                attempts[-1].task.cancel()
+                await attempts[-1].task.wait()
+            raise
+
+    async def _withdraw(self, request: QueryRequest, attempt: _Attempt) -> None:
+        """Stop the query that an attempt to start it may have started."""
+        if attempt.claim():  # nothing was sent, nor will be
+            attempt.task.cancel()
+            await attempt.task.wait()
+            return
+        try:
+            await attempt.task.wait()
+        finally:
+            attempt.task.cancel()  # if it takes too long
+            await attempt.task.wait()
+        try:
+            query_id = await attempt.task
+        except BaseException as error:
+            if isinstance(error, DatabaseError) and error.code is not None and not error.retryable:
+                return  # Athena answered, and refused
+            # Whether it runs is unknown. The same token starts nothing twice, and tells.
+            query_id = await retried(partial(self._api.start_query_execution, request), self._retry, self._runtime)
+        await self._api.stop_query_execution(query_id, self._retry)
+
+    async def _wait(self, query_id: str, polling: Polling, on_start: Callable[[str], object] | None) -> QueryExecution:
+        """Wait for the end of a query, whichever it is."""
+        unanswered: DatabaseError | None = None
+        try:
+            if on_start is not None:
+                on_start(query_id)
             for interval in poll_intervals(polling.interval):
-                execution = await self._api.get_query_execution(query_id, self._retry)
+                try:
+                    execution = await self._api.get_query_execution(query_id, self._retry)
+                except DatabaseError as error:
+                    unanswered = error
+                    error.query_id = query_id
+                    error.add_note("The query may be running on: its state could not be asked for.")
+                    raise
                 if polling.on_poll is not None:
                     polling.on_poll(execution)
                 if execution.ended:
                     return execution
                 await self._runtime.sleep(interval)
-        except DatabaseError as error:
-            error.query_id = query_id
-            error.add_note("The query may be running on: its state could not be asked for.")
-            raise
-        except Exception:
-            raise
-        except BaseException:
-            if polling.stop_on_interrupt:
+        except BaseException as error:
+            if polling.stop_on_interrupt and error is not unanswered:
                 await self._shielded(self._api.stop_query_execution(query_id, self._retry), f"query {query_id}")
             raise
         raise AssertionError("intervals have no end")
@@ -164,7 +185,7 @@ class QueryCycle:
     async def _shielded(self, step: Coroutine[Any, Any, None], what: str) -> None:
         """Take a step in spite of a cancellation, for a bounded time; what goes wrong is logged, not raised."""
         try:
-            await self._runtime.shield(step, STOP_SECONDS)
+            await self._runtime.shield(step, self._stop_seconds)
         except Exception as error:
             _LOG.warning("Could not stop %s: %s", what, error)
 
