@@ -6,6 +6,7 @@ boto3 and botocore are known to this module and to `pyathena.athena.api`.
 from __future__ import annotations
 
 import getpass
+import os
 import threading
 import time
 from abc import abstractmethod
@@ -13,16 +14,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
+from urllib.parse import urlsplit
 
 import boto3.session
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, DataNotFoundError
 from typing_extensions import Unpack, override
 
-from pyathena import __version__
-from pyathena.athena.api import AthenaApi
+from pyathena import __version__, errors
+from pyathena.athena.api import AthenaApi, translated
 from pyathena.athena.retrying import RetryConfig
 from pyathena.cursor import BaseCursor, Cursor, SyncCursor
 from pyathena.errors import NotSupportedError, OperationalError, ProgrammingError
@@ -40,6 +42,8 @@ D = TypeVar("D", bound=BaseCursor[Any])
 
 _DEFAULT_MAX_CONCURRENCY: Final = 64
 _DEFAULT_DURATION: Final = 3600
+_MIN_DURATION: Final = 900
+_MAX_DURATION: Final = 43_200
 _CREDENTIALS: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
@@ -53,14 +57,38 @@ class BaseConnection:
         ProgrammingError: options that contradict each other or are out of their bounds, no region, no such profile.
     """
 
-    def __init__(self, options: ConnectionOptions) -> None:
+    Warning = errors.Warning
+    Error = errors.Error
+    InterfaceError = errors.InterfaceError
+    DatabaseError = errors.DatabaseError
+    DataError = errors.DataError
+    IntegrityError = errors.IntegrityError
+    InternalError = errors.InternalError
+    NotSupportedError = errors.NotSupportedError
+    OperationalError = errors.OperationalError
+    ProgrammingError = errors.ProgrammingError
+
+    cursors: type[BaseCursor[Any]]
+    """What all of its cursors are."""
+
+    def __init__(self, options: ConnectionOptions, cursor_class: type[BaseCursor[Any]]) -> None:
         refuse_unknown(options, ConnectionOptions.__annotations__, "connect()")
+        self._check_kind(cursor_class)
+        self.cursor_class: type[Any] = cursor_class
         self._options: Mapping[str, Any] = {name: value for name, value in options.items() if value is not None}
         self.settings = CursorSettings.of(self._options)
         self.cursor_kwargs: Mapping[str, Any] = dict(self._options.get("cursor_kwargs", {}))
         self.max_concurrency: int = self._options.get("max_concurrency", _DEFAULT_MAX_CONCURRENCY)
-        if self.max_concurrency < 1:
-            raise ProgrammingError(f"max_concurrency is 1 or more calls in flight, got {self.max_concurrency}")
+        if not isinstance(self.max_concurrency, int) or self.max_concurrency < 1:
+            raise ProgrammingError(f"max_concurrency is 1 or more calls in flight, got {self.max_concurrency!r}")
+        for name in ("endpoint_url", "s3_endpoint_url"):
+            if name in self._options:
+                _check_url(name, self._options[name])
+        verify = self._options.get("verify")
+        if isinstance(verify, str) and not os.path.exists(verify):
+            raise ProgrammingError(
+                f"verify={verify!r} is not there: give the path of a bundle of authorities, or False"
+            )
         try:
             self._session = _session(self._options)
         except BotoCoreError as error:  # there is no such profile
@@ -92,7 +120,7 @@ class BaseConnection:
                     f"a {type(self).__name__} made of {name}= cannot be pickled, since a session cannot: "
                     "make it of options (profile_name=, role_arn= …)"
                 )
-        return partial(type(self), **self._options), ()
+        return partial(type(self), cursor_class=self.cursor_class, **self._options), ()
 
     # --- what a transport asks for ---------------------------------------------------------------
 
@@ -123,7 +151,7 @@ class BaseConnection:
     @property
     def s3_client_kwargs(self) -> Mapping[str, Any]:
         """What else S3's clients are made with: whether to use TLS, and to verify certificates."""
-        return {name: self._options[name] for name in ("use_ssl", "verify") if name in self._options}
+        return _tls(self._options)
 
     # --- Athena ----------------------------------------------------------------------------------
 
@@ -150,7 +178,11 @@ class BaseConnection:
         config = (ours if given is None else ours.merge(given)).merge(Config(max_pool_connections=self.max_concurrency))
         names = ("endpoint_url", "api_version", "use_ssl", "verify")
         arguments = {name: self._options[name] for name in names if name in self._options}
-        return self._session.client("athena", region_name=self.region_name, config=config, **arguments)
+        with translated():
+            try:
+                return self._session.client("athena", region_name=self.region_name, config=config, **arguments)
+            except (DataNotFoundError, ValueError) as error:  # no version of the API, no name of a region
+                raise ProgrammingError(str(error)) from error
 
     @property
     def closed(self) -> bool:
@@ -180,11 +212,14 @@ class BaseConnection:
                 self._made_filesystem = kind(**way, max_concurrency=self.max_concurrency, **options)
             return self._made_filesystem
 
-    def _new_cursor(self, kind: type[D], face: type[Any], options: Mapping[str, Any]) -> D:
+    def _new_cursor(self, kind: type[D], options: Mapping[str, Any]) -> D:
         self.check_open()
-        if not issubclass(kind, face):
-            raise TypeError(f"{type(self).__name__} has cursors that are {face.__name__}s, got {kind.__name__}")
+        self._check_kind(kind)
         return kind(self, **{**self.cursor_kwargs, **options})
+
+    def _check_kind(self, kind: type[Any]) -> None:
+        if not issubclass(kind, self.cursors):
+            raise TypeError(f"cursors of {type(self).__name__} are {self.cursors.__name__}s, got {kind.__name__}")
 
     def commit(self) -> None:
         """Do nothing: Athena has no transactions, each statement stands for itself."""
@@ -207,9 +242,10 @@ class Connection(BaseConnection, Generic[C]):
         ProgrammingError: options that contradict each other or are out of their bounds.
     """
 
+    cursors = SyncCursor
+
     def __init__(self, *, cursor_class: type[C] | None = None, **options: Unpack[ConnectionOptions]) -> None:
-        super().__init__(options)
-        self.cursor_class: type[Any] = cursor_class or Cursor
+        super().__init__(options, cursor_class or Cursor)
 
     @override
     def _runtimes(self) -> tuple[Runtime, Runtime]:
@@ -238,7 +274,7 @@ class Connection(BaseConnection, Generic[C]):
             cursor: its class; the connection's if None.
             **options: see `CursorOptions`, and the class.
         """
-        return self._new_cursor(cursor or self.cursor_class, SyncCursor, options)
+        return self._new_cursor(cursor or self.cursor_class, options)
 
     def close(self) -> None:
         """Close connections to Athena and S3; idempotent. Queries that run go on."""
@@ -250,6 +286,7 @@ class Connection(BaseConnection, Generic[C]):
             filesystem.close()
 
     def __enter__(self) -> Self:
+        self.check_open()
         return self
 
     def __exit__(
@@ -264,11 +301,27 @@ def _s3_filesystem() -> type[S3FileSystem]:
     return S3FileSystem
 
 
+def _check_url(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ProgrammingError(f"{name} holds a user name, and is shown in errors; give credentials instead")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ProgrammingError(f"{name} is of the form https://host:port, got {url!r}")
+
+
+def _tls(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("use_ssl", "verify") if name in options}
+
+
 def _session(options: Mapping[str, Any]) -> boto3.session.Session:
     """Make the session that all requests are signed by."""
     given: boto3.session.Session | None = options.get("session")
     names = [*_CREDENTIALS, "profile_name", "botocore_session"]
     said = {name: options[name] for name in names if name in options}
+    keys = [name for name in _CREDENTIALS if name in said]
+    if keys and not set(_CREDENTIALS[:2]).issubset(keys):  # boto3 would look for other credentials
+        missing = [f"{name}=" for name in _CREDENTIALS[:2] if name not in said]
+        raise ProgrammingError(f"{keys[0]}= was given without {' and '.join(missing)}")
     if given is not None and said:
         raise ProgrammingError(f"session= says how to sign already; leave out {', '.join(f'{n}=' for n in said)}")
     session = given or boto3.session.Session(region_name=options.get("region_name"), **said)
@@ -277,6 +330,9 @@ def _session(options: Mapping[str, Any]) -> boto3.session.Session:
         if beside:
             raise ProgrammingError(f"{beside[0]}= is about assuming a role: give role_arn=, or leave it out")
         return session
+    duration = options.get("duration_seconds", _DEFAULT_DURATION)
+    if not _MIN_DURATION <= duration <= _MAX_DURATION:
+        raise ProgrammingError(f"duration_seconds is {_MIN_DURATION} to {_MAX_DURATION} (12 hours), got {duration!r}")
     return _role_session(session, options)
 
 
@@ -301,7 +357,7 @@ def _role_session(session: boto3.session.Session, options: Mapping[str, Any]) ->
             if source is None:
                 raise OperationalError("no credentials were found to assume role_arn= with")
             fetcher = AssumeRoleCredentialFetcher(
-                client_creator=partial(session.client, region_name=region),
+                client_creator=partial(session.client, region_name=region, **_tls(options)),
                 source_credentials=source,
                 role_arn=options["role_arn"],
                 extra_args={name: value for name, value in extra.items() if value is not None},

@@ -166,6 +166,8 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
     async def _executemany(
         self, operation: str, seq_of_parameters: Iterable[Parameters], options: ExecuteOptions
     ) -> None:
+        self._check_open()
+        await self._discard()
         written = 0
         for parameters in seq_of_parameters:
             await self._execute(operation, parameters, options)
@@ -344,9 +346,11 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
 
     def setinputsizes(self, sizes: object) -> None:
         """Do nothing, as PEP 249 allows."""
+        self._check_open()
 
     def setoutputsize(self, size: int, column: int | None = None) -> None:
         """Do nothing, as PEP 249 allows."""
+        self._check_open()
 
 
 class SyncCursor(BaseCursor[R]):
@@ -444,6 +448,7 @@ class SyncCursor(BaseCursor[R]):
         drive(self._end())
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -6,6 +6,7 @@ Knows neither boto3 nor fsspec.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
@@ -95,7 +96,8 @@ class ConnectionOptions(TypedDict, total=False):
         role_session_name: name of those sessions in AWS's logs.
         external_id: what the role's owner asks for.
         serial_number: of an MFA device, whose code is asked for on the terminal each time that the role is assumed.
-        duration_seconds: how long the role's credentials are to last, 900 to 43 200.
+        duration_seconds: how long the role's credentials are to last, 900 to 43 200. boto3 has new ones from 15 minutes
+            before their end on, with 900 at every request.
         session: a boto3 session to use instead of a new one.
         botocore_session: a botocore session below the new one.
         config: a botocore ``Config`` for Athena's client and S3's.
@@ -186,6 +188,9 @@ class ExecuteOptions:
         paramstyle: ``pyformat`` or ``qmark``; `pyathena.paramstyle` if None.
         on_start_query_execution: told the id of the query as soon as it is known.
         result_set_type_hints: types of complex columns by name (any case) or index: ``{"col": "array(row(a int))"}``.
+
+    Raises:
+        ProgrammingError: one of the cache's numbers is less than 0.
     """
 
     work_group: str | None = None
@@ -197,6 +202,12 @@ class ExecuteOptions:
     paramstyle: str | None = None
     on_start_query_execution: Callable[[str], object] | None = None
     result_set_type_hints: Mapping[str | int, str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("cache_size", "cache_expiration_time"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ProgrammingError(f"{name} is 0 or more, got {value!r}")
 
     def merge(self, **given: Any) -> ExecuteOptions:
         """Return these options, with what is given and not None in their place."""
@@ -236,13 +247,17 @@ class CursorSettings:
                 f"names a place), or set {ENV_S3_STAGING_DIR} or {ENV_WORK_GROUP}"
             )
         check_staging_dir(self.s3_staging_dir)
-        if not self.poll_interval > 0:
+        if not isinstance(self.poll_interval, (int, float)) or not self.poll_interval > 0:
             raise ProgrammingError(f"poll_interval is a number of seconds more than 0, got {self.poll_interval!r}")
         if self.encryption_option is not None and self.encryption_option not in _ENCRYPTION_OPTIONS:
             options = ", ".join(_ENCRYPTION_OPTIONS)
             raise ProgrammingError(f"encryption_option is one of {options}, got {self.encryption_option!r}")
         if self.encryption_option in ("SSE_KMS", "CSE_KMS") and not self.kms_key:
             raise ProgrammingError(f"encryption_option={self.encryption_option!r} needs kms_key=, the key's ARN or id")
+        if self.kms_key and self.encryption_option not in ("SSE_KMS", "CSE_KMS"):
+            raise ProgrammingError(
+                "kms_key= is for encryption_option='SSE_KMS' or 'CSE_KMS': give one, or leave it out"
+            )
         check_reuse_minutes(self.result_reuse_minutes)
         check_array_size(self.arraysize)
 
@@ -298,7 +313,7 @@ class CursorSettings:
 
 def check_staging_dir(staging: str | None) -> None:
     """Raise if this is not the URL of a place in S3."""
-    if staging and (not staging.startswith("s3://") or not staging.removeprefix("s3://").strip("/")):
+    if staging and not re.match("s3://[^/]", staging):
         raise ProgrammingError(f"s3_staging_dir is of the form s3://bucket/prefix/, got {staging!r}")
 
 
@@ -309,11 +324,11 @@ def with_slash(staging: str | None) -> str | None:
 
 def check_reuse_minutes(minutes: int) -> None:
     """Raise if Athena keeps no results for so long."""
-    if not 0 <= minutes <= _MAX_REUSE_MINUTES:
+    if not isinstance(minutes, int) or not 0 <= minutes <= _MAX_REUSE_MINUTES:
         raise ProgrammingError(f"result_reuse_minutes is 0 to {_MAX_REUSE_MINUTES} (7 days), got {minutes!r}")
 
 
 def check_array_size(size: int) -> None:
     """Raise if `fetchmany` cannot fetch so many rows by default."""
-    if not 1 <= size <= MAX_ARRAY_SIZE:
+    if not isinstance(size, int) or not 1 <= size <= MAX_ARRAY_SIZE:
         raise ProgrammingError(f"arraysize is 1 to {MAX_ARRAY_SIZE} rows, got {size!r}")

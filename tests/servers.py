@@ -10,6 +10,7 @@ import logging
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sysconfig
 import tempfile
@@ -17,15 +18,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qsl
 
 from moto.server import ThreadedMotoServer
 from typing_extensions import override
 
-__all__ = ["KEY", "SECRET", "MotoServer", "RcloneServer", "StallingServer"]
+__all__ = ["KEY", "SECRET", "MotoServer", "RcloneServer", "RecordingServer", "Request", "StallingServer"]
 
 KEY = "testkey123"  # rclone refuses short ones
 SECRET = "secretsecret"
@@ -152,6 +156,87 @@ def _answers(url: str) -> bool:
         return True
     except OSError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a `RecordingServer` was asked."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def signer(self) -> str | None:
+        """The access key that signed it."""
+        found = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization", ""))
+        return None if found is None else found[1]
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The body, where it is a form."""
+        return dict(parse_qsl(self.body))
+
+
+class RecordingServer(_Server):
+    """Notes requests, and answers each with a status and a body.
+
+    Args:
+        answer: makes them; called in a thread of each connection.
+        certificate: path of a private key with its certificate, for https.
+    """
+
+    def __init__(self, answer: Callable[[Request], tuple[int, str]], *, certificate: Path | None = None) -> None:
+        self.requests: list[Request] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                size = int(self.headers.get("Content-Length", "0"))
+                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(size).decode())
+                server.requests.append(request)
+                status, text = answer(request)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.send_header("ETag", '"etag"')
+                self.send_header("Last-Modified", self.date_time_string())
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(text.encode())
+
+            do_POST = do_HEAD = do_GET  # noqa: N815 - the names of http.server
+
+            @override
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        scheme = "http" if certificate is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._server.server_port}"
+
+    @override
+    def start(self) -> None:
+        self._thread.start()
+
+    @override
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that hung up, or trusts nobody."""
 
 
 class StallingServer(_Server):

@@ -37,9 +37,10 @@ class AioConnection(BaseConnection, Generic[C]):
         ProgrammingError: options that contradict each other or are out of their bounds.
     """
 
+    cursors = AioBaseCursor
+
     def __init__(self, *, cursor_class: type[C] | None = None, **options: Unpack[ConnectionOptions]) -> None:
-        super().__init__(options)
-        self.cursor_class: type[Any] = cursor_class or AioCursor
+        super().__init__(options, cursor_class or AioCursor)
 
     @override
     def _runtimes(self) -> tuple[Runtime, Runtime]:
@@ -70,7 +71,7 @@ class AioConnection(BaseConnection, Generic[C]):
             cursor: its class; the connection's if None.
             **options: see `CursorOptions`, and the class.
         """
-        return self._new_cursor(cursor or self.cursor_class, AioBaseCursor, options)
+        return self._new_cursor(cursor or self.cursor_class, options)
 
     def close(self) -> None:
         """Begin no more, and let connections go without waiting for what is under way; idempotent."""
@@ -88,6 +89,7 @@ class AioConnection(BaseConnection, Generic[C]):
             await filesystem.aclose()
 
     async def __aenter__(self) -> Self:
+        self.check_open()
         return self
 
     async def __aexit__(

@@ -123,6 +123,7 @@ class AioBaseCursor(BaseCursor[R]):
         await self._end()
 
     async def __aenter__(self) -> Self:
+        self._check_open()
         return self
 
     async def __aexit__(self, *error: object) -> None:
