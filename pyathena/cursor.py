@@ -21,7 +21,7 @@ from pyathena.athena.cycle import Polling, QueryCycle
 from pyathena.athena.told import ExecutionAttributes
 from pyathena.athena.values import MAX_PAGE_ROWS, Column, Database, QueryExecution, TableMetadata
 from pyathena.converter import Converter, DefaultTypeConverter
-from pyathena.errors import ProgrammingError
+from pyathena.errors import ProgrammingError, shown
 from pyathena.formatter import execution_parameters
 from pyathena.results.rows import Row, RowReader, TypeHints, column_hints
 from pyathena.results.source import QueryResult
@@ -140,6 +140,8 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
 
     def _formatted(self, operation: str, parameters: Parameters, paramstyle: str | None) -> tuple[str, tuple[str, ...]]:
         """Return the statement, and what Athena is to put into it."""
+        if not isinstance(operation, str) or not operation.strip():
+            raise ProgrammingError(f"a statement is a text with SQL in it, got {shown(operation)}")
         style = paramstyle or pyathena.paramstyle
         if style == "qmark":
             return operation, () if parameters is None else tuple(execution_parameters(operation, parameters))
