@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import boto3.session
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import pyathena
@@ -19,7 +22,19 @@ from pyathena.connection import Connection
 from pyathena.testing.athena import Answer, Column, LocalAthena
 from pyathena.transport import InMemoryTransport
 
-__all__ = ["AT_ONCE", "NUMBERS", "aio_connected", "athena", "connection", "in_thread", "numbers", "on_a_loop", "reach"]
+__all__ = [
+    "AT_ONCE",
+    "NUMBERS",
+    "aio_connected",
+    "asked",
+    "athena",
+    "connection",
+    "in_thread",
+    "numbers",
+    "on_a_loop",
+    "parquet",
+    "reach",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +50,13 @@ _THREADS = ThreadPoolExecutor(4, thread_name_prefix="test")
 def numbers(count: int, width: int = 0) -> Answer:
     """So many rows, each with a text of so many characters."""
     return Answer([Column("n", "integer", 10), Column("s")], [[str(n), "x" * width] for n in range(count)])
+
+
+def parquet(count: int) -> bytes:
+    """A file of an UNLOAD with so many rows."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({"n": list(range(count)), "s": ["x"] * count}), file)
+    return file.getvalue()
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
