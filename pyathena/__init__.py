@@ -41,10 +41,10 @@ from pyathena.type_objects import (
 
 if TYPE_CHECKING:
     from pyathena.aio.connection import AioConnection
-    from pyathena.aio.cursor import AioCursor
+    from pyathena.aio.cursor import AioBaseCursor, AioCursor
     from pyathena.athena.retrying import RetryConfig
     from pyathena.connection import Connection
-    from pyathena.cursor import BaseCursor, Cursor
+    from pyathena.cursor import Cursor, SyncCursor
     from pyathena.settings import ConnectionOptions, ExecuteOptions
 
 __all__ = [
@@ -92,7 +92,8 @@ threadsafety = 2
 paramstyle = "pyformat"
 """How parameters stand in statements; assign ``qmark`` for the other style, or give ``paramstyle=`` to `execute`."""
 
-C = TypeVar("C", bound="BaseCursor[Any]")
+A = TypeVar("A", bound="AioBaseCursor[Any]")
+C = TypeVar("C", bound="SyncCursor[Any]")
 
 
 @overload
@@ -120,7 +121,7 @@ async def aio_connect(
     *, cursor_class: None = None, **options: Unpack[ConnectionOptions]
 ) -> AioConnection[AioCursor]: ...
 @overload
-async def aio_connect(*, cursor_class: type[C], **options: Unpack[ConnectionOptions]) -> AioConnection[C]: ...
+async def aio_connect(*, cursor_class: type[A], **options: Unpack[ConnectionOptions]) -> AioConnection[A]: ...
 async def aio_connect(
     *, cursor_class: type[Any] | None = None, **options: Unpack[ConnectionOptions]
 ) -> AioConnection[Any]:

@@ -10,10 +10,10 @@ import os
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
+from typing import Any, Final, Generic, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
 import boto3.session
@@ -28,17 +28,16 @@ from pyathena.athena.api import AthenaApi, translated
 from pyathena.athena.retrying import RetryConfig
 from pyathena.cursor import BaseCursor, Cursor, SyncCursor
 from pyathena.errors import NotSupportedError, OperationalError, ProgrammingError
+from pyathena.filesystem.s3 import S3FileSystem
 from pyathena.results.reading import BlockingResultReader, ResultReader
 from pyathena.runtime import Runtime, ThreadRuntime
 from pyathena.settings import ConnectionOptions, CursorSettings, refuse_unknown
 
-if TYPE_CHECKING:
-    from pyathena.filesystem.s3 import S3FileSystem
-
 __all__ = ["BaseConnection", "Connection"]
 
-C = TypeVar("C", bound=BaseCursor[Any])
-D = TypeVar("D", bound=BaseCursor[Any])
+B = TypeVar("B", bound=BaseCursor[Any])
+C = TypeVar("C", bound=SyncCursor[Any])
+D = TypeVar("D", bound=SyncCursor[Any])
 
 _DEFAULT_MAX_CONCURRENCY: Final = 64
 _DEFAULT_DURATION: Final = 3600
@@ -201,18 +200,18 @@ class BaseConnection:
     def reader(self) -> ResultReader:
         """Reads results through the connection's filesystem."""
 
-    def _filesystem(self, default: Callable[[], type[Any]], **options: Any) -> Any:
+    def _filesystem(self, default: type[Any], **options: Any) -> Any:
         """Return the filesystem that reads results; it is made when it is first asked for."""
         self.check_open()
         with self._making:
             if self._made_filesystem is None:
-                kind = self._options.get("filesystem_class") or default()
+                kind = self._options.get("filesystem_class") or default
                 transport = self._options.get("transport")
                 way = {"connection": self} if transport is None else {"transport": transport}
                 self._made_filesystem = kind(**way, max_concurrency=self.max_concurrency, **options)
             return self._made_filesystem
 
-    def _new_cursor(self, kind: type[D], options: Mapping[str, Any]) -> D:
+    def _new_cursor(self, kind: type[B], options: Mapping[str, Any]) -> B:
         self.check_open()
         self._check_kind(kind)
         return kind(self, **{**self.cursor_kwargs, **options})
@@ -260,7 +259,7 @@ class Connection(BaseConnection, Generic[C]):
     @property
     def filesystem(self) -> S3FileSystem:
         """The filesystem that reads results."""
-        filesystem: S3FileSystem = self._filesystem(_s3_filesystem)
+        filesystem: S3FileSystem = self._filesystem(S3FileSystem)
         return filesystem
 
     @overload
@@ -293,12 +292,6 @@ class Connection(BaseConnection, Generic[C]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _s3_filesystem() -> type[S3FileSystem]:
-    from pyathena.filesystem.s3 import S3FileSystem
-
-    return S3FileSystem
 
 
 def _check_url(name: str, url: str) -> None:

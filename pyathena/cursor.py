@@ -214,6 +214,7 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
         return rows
 
     async def _fetchone(self) -> R | None:
+        self._opened()
         if not self._rows:
             await self._fill(1)
             if not self._rows:
@@ -492,7 +493,7 @@ class DictRows(BaseCursor[dict[str, Any]]):
     @override
     def _made(self, rows: list[Row], columns: Sequence[Column]) -> Iterable[dict[str, Any]]:
         names = [column.name for column in columns]
-        return (self.dict_type(zip(names, row, strict=True)) for row in rows)
+        return [self.dict_type(zip(names, row, strict=True)) for row in rows]
 
     @override
     async def _open(self, execution: QueryExecution, hints: TypeHints | None) -> ResultSet:

@@ -34,6 +34,7 @@ __all__ = [
     "on_a_loop",
     "parquet",
     "reach",
+    "timed_out",
 ]
 
 P = ParamSpec("P")
@@ -68,6 +69,20 @@ async def asked(athena: LocalAthena, operation: str, times: int = 1) -> None:
     """Wait until so many requests of an operation have come."""
     while len(athena.calls(operation)) < times:  # noqa: ASYNC110 - they come in threads of the local Athena
         await asyncio.sleep(0.001)
+
+
+async def timed_out(athena: LocalAthena, query: Coroutine[Any, Any, Any]) -> None:
+    """Let the time for a query be up as soon as it was looked at, and see that it ends so."""
+
+    async def end(limit: asyncio.Timeout) -> None:
+        await asked(athena, "GetQueryExecution")
+        limit.reschedule(0)
+
+    async with asyncio.TaskGroup() as group:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(None) as limit:
+                group.create_task(end(limit))
+                await query
 
 
 def on_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

@@ -251,14 +251,14 @@ async def test_unknown_arguments_are_refused_by_name_on_a_loop_too(athena: Local
 
 def test_a_cursor_of_the_other_world_is_refused(connection: Connection[Any]) -> None:
     with pytest.raises(TypeError, match="cursors of Connection are SyncCursors, got AioCursor"):
-        connection.cursor(AioCursor)
+        connection.cursor(AioCursor)  # type: ignore[type-var]  # that is the mistake
     with pytest.raises(TypeError, match="cursors of Connection are SyncCursors, got AioDictCursor"):
-        pyathena.connect(s3_staging_dir="s3://results/", cursor_class=AioDictCursor)
+        pyathena.connect(s3_staging_dir="s3://results/", cursor_class=AioDictCursor)  # type: ignore[type-var]  # that is the mistake
     other = AioConnection[AioCursor](s3_staging_dir="s3://results/")
     with pytest.raises(TypeError, match="cursors of AioConnection are AioBaseCursors, got Cursor"):
-        other.cursor(Cursor)
+        other.cursor(Cursor)  # type: ignore[type-var]  # that is the mistake
     with pytest.raises(TypeError, match="cursors of AioConnection are AioBaseCursors, got DictCursor"):
-        AioConnection(s3_staging_dir="s3://results/", cursor_class=DictCursor)
+        AioConnection(s3_staging_dir="s3://results/", cursor_class=DictCursor)  # type: ignore[type-var]  # that is the mistake
     other.close()
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from typing_extensions import Unpack, override
 
+import pyathena.transport.boto3  # noqa: F401 - else the event loop would read its files
 from pyathena.aio.cursor import AioBaseCursor, AioCursor
 from pyathena.connection import BaseConnection
-from pyathena.cursor import BaseCursor
+from pyathena.filesystem.s3 import AioS3FileSystem
 from pyathena.results.reading import AioResultReader, ResultReader
 from pyathena.runtime import AsyncioRuntime, Runtime
 from pyathena.settings import ConnectionOptions
 
-if TYPE_CHECKING:
-    from pyathena.filesystem.s3 import AioS3FileSystem
-
 __all__ = ["AioConnection"]
 
-C = TypeVar("C", bound=BaseCursor[Any])
-D = TypeVar("D", bound=BaseCursor[Any])
+C = TypeVar("C", bound=AioBaseCursor[Any])
+D = TypeVar("D", bound=AioBaseCursor[Any])
 
 
 class AioConnection(BaseConnection, Generic[C]):
@@ -57,7 +55,7 @@ class AioConnection(BaseConnection, Generic[C]):
     @property
     def filesystem(self) -> AioS3FileSystem:
         """The filesystem that reads results."""
-        filesystem: AioS3FileSystem = self._filesystem(_aio_s3_filesystem, asynchronous=True)
+        filesystem: AioS3FileSystem = self._filesystem(AioS3FileSystem, asynchronous=True)
         return filesystem
 
     @overload
@@ -96,9 +94,3 @@ class AioConnection(BaseConnection, Generic[C]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _aio_s3_filesystem() -> type[AioS3FileSystem]:
-    from pyathena.filesystem.s3 import AioS3FileSystem
-
-    return AioS3FileSystem

@@ -23,7 +23,7 @@ from pyathena.aio.s3fs.cursor import AioS3FSCursor
 from pyathena.filesystem.s3 import AioS3FileSystem
 from pyathena.runtime import AsyncioRuntime
 from pyathena.testing.athena import Answer, Column, LocalAthena
-from tests.queries import aio_connected, asked, in_thread, numbers, on_a_loop, parquet, reach
+from tests.queries import aio_connected, asked, in_thread, numbers, on_a_loop, parquet, reach, timed_out
 from tests.recording import Recording
 
 ROW_CURSORS: list[type[Any]] = [AioCursor, AioS3FSCursor]
@@ -366,3 +366,33 @@ async def test_a_connection_is_made_in_a_thread(athena: LocalAthena, monkeypatch
     await connection.aclose()
     assert made_in
     assert threading.current_thread() not in made_in
+
+
+# --- options of the cycle, at the cursor ---------------------------------------------------------
+
+
+@on_a_loop
+async def test_a_time_limit_on_execute_stops_the_query(athena: LocalAthena) -> None:
+    athena.default = HANGS
+    async with aio_connected(athena) as connection, connection.cursor() as cursor:
+        await timed_out(athena, cursor.execute("SELECT 1"))
+        assert athena.executions[str(cursor.query_id)].state == "CANCELLED"
+        athena.default = numbers(1)
+        await cursor.execute("SELECT 1")
+        assert await cursor.fetchall() == [(0, "")]
+
+
+@pytest.mark.parametrize("level", ["connection", "cursor"])
+def test_a_query_runs_on_if_that_is_asked_for(athena: LocalAthena, level: str) -> None:
+    athena.default = HANGS
+    given: dict[str, Any] = {"kill_on_interrupt": False}
+
+    @on_a_loop
+    async def program() -> None:
+        async with aio_connected(athena, **(given if level == "connection" else {})) as connection:
+            cursor = connection.cursor(AioCursor, **(given if level == "cursor" else {}))
+            await timed_out(athena, cursor.execute("SELECT 1"))
+            assert athena.executions[str(cursor.query_id)].state == "RUNNING"
+
+    program()
+    assert athena.calls("StopQueryExecution") == []

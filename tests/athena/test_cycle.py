@@ -27,7 +27,7 @@ from pyathena.connection import Connection
 from pyathena.runtime import AsyncioRuntime, drive
 from pyathena.testing.athena import Answer, LocalAthena, QueryError
 from pyathena.transport import InMemoryTransport
-from tests.queries import AT_ONCE, NUMBERS, aio_connected, asked, in_thread, on_a_loop, reach
+from tests.queries import AT_ONCE, NUMBERS, aio_connected, asked, in_thread, on_a_loop, reach, timed_out
 
 HANGS = Answer(hangs=True)
 QUICK = Polling(interval=0.001)
@@ -271,9 +271,7 @@ async def test_a_query_that_waits_for_a_thread_is_never_started_when_its_caller_
 async def test_a_time_limit_stops_the_query_and_is_not_lost(athena: LocalAthena) -> None:
     athena.default = HANGS
     async with aio_connected(athena) as connection:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await cycle(connection).run(request(), QUICK)
+        await timed_out(athena, cycle(connection).run(request(), QUICK))
     assert states(athena) == ["CANCELLED"]
 
 
