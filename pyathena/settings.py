@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from pyathena.athena.cycle import Polling
 from pyathena.athena.retrying import RetryConfig
 from pyathena.athena.values import QueryExecution, QueryRequest
 from pyathena.errors import ProgrammingError
@@ -282,10 +281,6 @@ class CursorSettings:
     def placing(self) -> Formatter:
         """Return what puts parameters into statements."""
         return self.formatter or DefaultParameterFormatter()
-
-    def polling(self) -> Polling:
-        """Return how a query is waited for."""
-        return Polling(interval=self.poll_interval, stop_on_interrupt=self.kill_on_interrupt, on_poll=self.on_poll)
 
     def request(self, query: str, parameters: tuple[str, ...], options: ExecuteOptions) -> QueryRequest:
         """Return what is asked of Athena.
