@@ -34,6 +34,7 @@ __all__ = [
     "on_a_loop",
     "parquet",
     "reach",
+    "shared_session",
     "timed_out",
 ]
 
@@ -101,7 +102,7 @@ def on_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 
 
 @functools.cache
-def _session() -> boto3.session.Session:
+def shared_session() -> boto3.session.Session:
     """Make a session once: each one reads what boto3 knows of Athena for itself, which takes a fifth of a second."""
     return boto3.session.Session()
 
@@ -109,7 +110,7 @@ def _session() -> boto3.session.Session:
 def reach(athena: LocalAthena, **options: Any) -> dict[str, Any]:
     """Return the options of a connection to a local Athena; results are read from where it writes them."""
     return {
-        "session": _session(),
+        "session": shared_session(),
         "endpoint_url": athena.endpoint_url,
         "s3_staging_dir": "s3://results/",
         "transport": athena.transport,

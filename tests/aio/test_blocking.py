@@ -113,7 +113,7 @@ def test_a_whole_query_never_holds_up_the_loop(
 
     @on_a_loop
     async def program() -> None:
-        to = reach(remote, s3_staging_dir="s3://blocking/", s3_endpoint_url=moto_endpoint, transport=None, session=None)
+        to = reach(remote, s3_staging_dir="s3://blocking/", s3_endpoint_url=moto_endpoint, transport=None)
         with unblocked():
             async with await pyathena.aio_connect(**to) as connection, connection.cursor(kind, **options) as cursor:
                 await cursor.execute("SELECT n, s FROM t")

@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import boto3.session
 import pytest
 
 import pyathena
@@ -20,24 +19,30 @@ from pyathena.aio.pandas.cursor import AioPandasCursor
 from pyathena.aio.polars.cursor import AioPolarsCursor
 from pyathena.aio.s3fs.cursor import AioS3FSCursor
 from pyathena.cursor import Cursor
-from tests.queries import on_a_loop
+from tests.queries import on_a_loop, shared_session
 
 ROWS = [(1, "one"), (2, None), (3, "three")]
 
 
-@pytest.fixture
-def options(moto_endpoint: str) -> dict[str, Any]:
-    """Options of a connection to moto, whose next query has three rows."""
-    client = boto3.session.Session().client("s3", endpoint_url=moto_endpoint)
+@pytest.fixture(scope="module")
+def bucket(moto_endpoint: str) -> str:
+    client = shared_session().client("s3", endpoint_url=moto_endpoint)
     client.create_bucket(Bucket="athena-results")
     client.close()
+    return "athena-results"
+
+
+@pytest.fixture
+def options(moto_endpoint: str, bucket: str) -> dict[str, Any]:
+    """Options of a connection to moto, whose next query has three rows."""
     queue_result(
         moto_endpoint, ["n", "s"], ["integer", "varchar"], [["n", "s"], ["1", "one"], ["2", None], ["3", "three"]]
     )
     return {
         "endpoint_url": moto_endpoint,
         "s3_endpoint_url": moto_endpoint,
-        "s3_staging_dir": "s3://athena-results/here/",
+        "s3_staging_dir": f"s3://{bucket}/here/",
+        "session": shared_session(),
     }
 
 
