@@ -153,7 +153,7 @@ def test_all_is_right_while_a_tenth_of_the_requests_fails(kind: str) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("kind", IN_MEMORY.keys() - {"delays"})
+@pytest.mark.parametrize("kind", sorted(IN_MEMORY.keys() - {"delays"}))
 @pytest.mark.parametrize("make", [AioS3FileSystem, S3FileSystem])
 def test_if_all_requests_fail_the_error_says_why_and_nothing_is_left(
     make: type[AioS3FileSystem | S3FileSystem], kind: str, tmp_path: Any
@@ -253,7 +253,7 @@ def test_all_is_right_over_http_while_a_tenth_of_the_requests_fails(kind: str, m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", OVER_HTTP.keys() - {"200 with an error"})
+@pytest.mark.parametrize("kind", sorted(OVER_HTTP.keys() - {"200 with an error"}))
 def test_if_all_requests_fail_over_http_the_error_comes_within_the_deadline(
     kind: str, moto_endpoint: str, bucket: str
 ) -> None:
