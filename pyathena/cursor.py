@@ -142,11 +142,11 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
         """Return the statement, and what Athena is to put into it."""
         if not isinstance(operation, str) or not operation.strip():
             raise ProgrammingError(f"a statement is a text with SQL in it, got {shown(operation)}")
-        style = paramstyle or pyathena.paramstyle
+        style, formatter = paramstyle or pyathena.paramstyle, self._settings.placing()
         if style == "qmark":
-            return operation, () if parameters is None else tuple(execution_parameters(operation, parameters))
+            return operation, tuple(execution_parameters(operation, parameters, formatter=formatter))
         if style == "pyformat":
-            return self._settings.placing().format(operation, parameters), ()
+            return formatter.format(operation, parameters), ()
         raise ProgrammingError(f"paramstyle is 'pyformat' or 'qmark', got {style!r}")
 
     def _started(self, options: ExecuteOptions, query_id: str) -> None:
