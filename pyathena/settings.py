@@ -81,8 +81,8 @@ class CursorOptions(TypedDict, total=False):
     arraysize: int
 
 
-class ConnectionOptions(TypedDict, total=False):
-    """Options of a connection. Those that `CursorOptions` has too are for its cursors.
+class ConnectionOptions(CursorOptions, total=False):
+    """Options of a connection, and those of its cursors where these say nothing else: see `CursorOptions`.
 
     Args:
         region_name: AWS region; the session's if None.
@@ -112,21 +112,6 @@ class ConnectionOptions(TypedDict, total=False):
         cursor_kwargs: options of every cursor of this connection.
     """
 
-    s3_staging_dir: str | None
-    schema_name: str | None
-    catalog_name: str | None
-    work_group: str | None
-    poll_interval: float
-    encryption_option: str | None
-    kms_key: str | None
-    kill_on_interrupt: bool
-    result_reuse_enable: bool
-    result_reuse_minutes: int
-    converter: Converter | None
-    formatter: Formatter | None
-    retry_config: RetryConfig | None
-    on_start_query_execution: Callable[[str], object] | None
-    on_poll: Callable[[QueryExecution], object] | None
     region_name: str | None
     aws_access_key_id: str | None
     aws_secret_access_key: str | None
