@@ -214,11 +214,12 @@ def test_a_filesystem_that_was_closed_leaves_neither_threads_nor_connections(mak
 # --- the end of the interpreter ------------------------------------------------------------------
 
 PREAMBLE = """
-import asyncio, sys, threading, time
+import asyncio, logging, sys, threading, time
 from contextlib import suppress
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 
 URL = sys.argv[1]
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # in a busy machine -X dev tells of steps that take long
 OPTIONS = {"endpoint_url": URL, "key": "testkey123", "secret": "secretsecret", "read_timeout": 1}
 """
 

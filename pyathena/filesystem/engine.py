@@ -373,11 +373,9 @@ class S3Engine:
             return as_bytes(first.data)
         # BytesIO hands out the memory that it was given: every range is written once, into its place.
         whole = io.BytesIO(bytes(stop - start))
-        with whole.getbuffer() as view:
+        with whole.getbuffer() as view, view[first.size :] as rest:
             view[: first.size] = first.data
-            rest = view[first.size :]
             await read_parallel(pinned, start + first.size, rest, self.runtime, self.block_size, limit)
-            rest.release()
         return whole.getvalue()
 
     def limit(self, max_concurrency: int | None) -> int:

@@ -530,6 +530,7 @@ class ThreadedBoto3Transport(_Boto3Transport):
         except BaseException as interruption:
             started = not pending.cancel()
             abandonment.abandon()
+            pending.add_done_callback(_let_go)
             if write and started and isinstance(interruption, asyncio.CancelledError):
                 await _outcome(answer)
             else:  # the coroutine may have been thrown away, even with its event loop
@@ -576,6 +577,14 @@ async def _outcome(answer: asyncio.Future[Any]) -> None:
     while not answer.done():
         with suppress(asyncio.CancelledError):  # the caller raises the first one
             await asyncio.wait([answer])
+
+
+def _let_go(pending: Future[Any]) -> None:
+    """Give up the view into the caller's buffer in an answer that came too late; whoever owns it minds views."""
+    if not pending.cancelled() and pending.exception() is None:
+        answer = pending.result()
+        if isinstance(answer, ObjectRange) and isinstance(answer.data, memoryview):
+            answer.data.release()
 
 
 def _seen(answer: asyncio.Future[Any]) -> None:

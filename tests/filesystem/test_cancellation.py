@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import shutil
 import socket
 import sys
 import tempfile
 import time
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -347,6 +349,23 @@ def fails_everywhere(make_world: Make, name: str, face: Any, run: Callable[[Coro
         with pytest.raises(S3ServerError, match="no"):
             run(world.do(operation))
         world.check(operation, after, untouched=True)
+
+
+@pytest.mark.parametrize("name", ["cat_file of a large object", "open and read all"])
+def test_a_read_that_fails_lets_go_of_the_memory_that_it_was_to_fill(make_world: Make, name: str) -> None:
+    async def read_all(fs: AioS3FileSystem) -> None:
+        async with fs.open("bucket/large", "rb") as f:
+            await f.read()
+
+    world = make_world()
+    world.transport.script.on("*", 3, Fail(NOT_AGAIN))
+    with pytest.raises(S3ServerError) as caught:
+        asyncio.run(world.do(READING.get(name) or Operation(lambda fs, _: read_all(fs))))
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    buffers = [each for frame in frames for each in frame.f_locals.values() if isinstance(each, io.BytesIO)]
+    assert buffers
+    for buffer in buffers:
+        buffer.truncate(0)  # a BufferError if a view of it were alive
 
 
 # --- over HTTP -----------------------------------------------------------------------------------

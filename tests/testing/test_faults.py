@@ -28,6 +28,7 @@ from pyathena.testing.faults import (
     ErrorIn200,
     Exchange,
     Fail,
+    Fault,
     FaultProxy,
     FaultyTransport,
     Garbage,
@@ -260,6 +261,35 @@ def test_a_body_that_breaks_off_leaves_what_arrived_and_nothing_to_rely_on_behin
     assert buffer.getvalue()[:3] == b"123"
     assert b"4" not in buffer.getvalue()
     buffer.write(b"0")  # which a view that was left would forbid
+
+
+@pytest.mark.parametrize("fault", [BreakOff(after=3), LoseAnswer()])
+def test_a_fault_that_keeps_an_answer_lets_go_of_the_buffer(fault: Fault) -> None:
+    transport = faulty()
+    transport.script.on("*", None, fault)
+    buffer = bytearray(10)
+    with memoryview(buffer) as view, pytest.raises(S3ConnectionError) as caught:
+        drive(transport.get_object_range(REF, ByteRange(0), into=view))
+    assert caught.value.__traceback__ is not None
+    buffer.append(0)  # a BufferError if another view of it were alive
+
+
+def test_what_hangs_and_is_cancelled_lets_go_of_the_buffer() -> None:
+    async def program() -> None:
+        transport = faulty()
+        hang = Hang(done=True)
+        transport.script.on("*", None, hang)
+        buffer = bytearray(10)
+        with memoryview(buffer) as view:
+            read = asyncio.create_task(transport.get_object_range(REF, ByteRange(0), into=view))
+            await hang.entered()
+            read.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await read
+        assert caught.value.__traceback__ is not None
+        buffer.append(0)  # a BufferError if another view of it were alive
+
+    asyncio.run(program())
 
 
 def test_a_body_that_is_shorter_than_where_it_would_break_off_arrives() -> None:

@@ -755,6 +755,33 @@ def test_a_coroutine_that_is_thrown_away_leaves_its_buffer_alone() -> None:
     assert buffer == mine
 
 
+def test_a_read_that_was_done_when_it_was_cancelled_lets_go_of_the_buffer() -> None:
+    def respond(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("ETag", '"etag"')
+        request.send_header("Content-Length", "4")
+        request.end_headers()
+        request.wfile.write(b"data")
+
+    async def program(url: str) -> None:
+        transport = ThreadedBoto3Transport(key="k", secret=SECRET, endpoint_url=url)
+        with memoryview(buffer) as view:
+            read = transport.get_object_range(REF, ByteRange(0), into=view)
+            read.send(None)
+            while transport._state().running:
+                time.sleep(0.001)  # noqa: ASYNC251 - the event loop must not learn of its end
+            with pytest.raises(asyncio.CancelledError) as caught:
+                read.throw(asyncio.CancelledError())
+        buffer.append(0)  # a BufferError if another view of it were alive, such as in the traceback
+        del caught
+        await transport.aclose()
+
+    buffer = bytearray(4)
+    with server(respond) as (url, _):
+        asyncio.run(program(url))
+    assert buffer == b"data\0"
+
+
 def test_a_read_that_was_cancelled_before_its_headers_came_does_not_wait_for_its_body() -> None:
     asked, answer_it, ended = (threading.Event() for _ in range(3))
 

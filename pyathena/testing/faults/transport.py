@@ -51,7 +51,8 @@ class Fault(Protocol):
 
         Args:
             call: which request.
-            send: sends it, and returns its answer; may be called any number of times.
+            send: sends it, and returns its answer; may be called any number of times. A view in an answer that is not
+                passed on must be released: it is of the caller's buffer.
         """
         ...
 
@@ -96,8 +97,14 @@ class LoseAnswer:
     error: BaseException | ErrorFactory = S3ConnectionError
 
     async def happen(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        await send()
+        _let_go(await send())
         raise _error(self.error, call, "The answer was lost, as the test wants it")
+
+
+def _let_go(answer: object) -> None:
+    """Give up the view into the caller's buffer that an answer has which the caller will not get."""
+    if isinstance(answer, ObjectRange) and isinstance(answer.data, memoryview):
+        answer.data.release()
 
 
 async def _sleep(seconds: float) -> None:
@@ -200,7 +207,11 @@ class Hang:
         except Exception:  # an answer too
             await self._hang()
             raise
-        await self._hang()
+        try:
+            await self._hang()
+        except BaseException:
+            _let_go(answer)
+            raise
         return answer
 
     async def _hang(self) -> None:
