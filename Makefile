@@ -13,8 +13,8 @@ demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP
 	$(BIN)/python examples/demo.py $(ARGS)
 	$(BIN)/python examples/queries.py
 
-test: $(STAMP)  ## All tests but the slow ones.
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## All tests but the slow ones, in two processes.
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)

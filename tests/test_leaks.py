@@ -96,6 +96,7 @@ async def cat(fs: AioS3FileSystem) -> None:
     await fs._cat(["bucket/key", "bucket/key.gz"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", [read, leave_early, read_text, write, write_compressed, fail, cat])
 def test_a_thousand_uses_in_coroutines_leave_next_to_nothing(use: Callable[[AioS3FileSystem], Any]) -> None:
     fs = AioS3FileSystem(transport=memory(), asynchronous=True)
@@ -104,6 +105,7 @@ def test_a_thousand_uses_in_coroutines_leave_next_to_nothing(use: Callable[[AioS
     fs._engine.runtime.close()
 
 
+@pytest.mark.slow
 def test_a_thousand_cancelled_reads_leave_next_to_nothing() -> None:
     transport = FaultyTransport(memory())
     transport.script.on("get_object_range", None, Hang())
@@ -121,6 +123,7 @@ def test_a_thousand_cancelled_reads_leave_next_to_nothing() -> None:
         grows_by_few(lambda: runner.run(cancel()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [AioS3FileSystem, S3FileSystem])
 @pytest.mark.parametrize("mode", ["rb", "r", "wb", "w"])
 def test_a_thousand_opens_and_closes_in_synchronous_code_leave_next_to_nothing(make: Any, mode: str) -> None:
@@ -134,6 +137,7 @@ def test_a_thousand_opens_and_closes_in_synchronous_code_leave_next_to_nothing(m
     fs.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [AioS3FileSystem, S3FileSystem])
 def test_a_thousand_filesystems_leave_next_to_nothing(make: Any) -> None:
     transport = memory()

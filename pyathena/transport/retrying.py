@@ -74,7 +74,7 @@ from pyathena.transport.values import (
     VersionPage,
 )
 
-__all__ = ["RetryBudget", "RetryPolicy", "RetryingTransport", "backoff"]
+__all__ = ["RetryBudget", "RetryPolicy", "RetryingTransport", "backoff", "sleep_anywhere"]
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ class RetryBudget:
         return self._lock
 
 
-async def _sleep(seconds: float) -> None:
+async def sleep_anywhere(seconds: float) -> None:
     """Sleep on the running event loop; where there is none, in the calling thread."""
     import asyncio  # here, since the seam is also used without
 
@@ -241,7 +241,7 @@ class RetryingTransport(S3Transport):
         policy: RetryPolicy = RetryPolicy(),
         *,
         compare_etags_only: bool = False,
-        sleep: Callable[[float], Awaitable[object]] = _sleep,
+        sleep: Callable[[float], Awaitable[object]] = sleep_anywhere,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random_module.random,
     ) -> None:
@@ -263,7 +263,7 @@ class RetryingTransport(S3Transport):
         changed: dict[str, Any] = {}
         if self._compare_etags_only:
             changed["compare_etags_only"] = True
-        for name, usual in (("sleep", _sleep), ("clock", time.monotonic), ("random", random_module.random)):
+        for name, usual in (("sleep", sleep_anywhere), ("clock", time.monotonic), ("random", random_module.random)):
             value = getattr(self, f"_{name}")
             if value != usual:
                 changed[name] = value

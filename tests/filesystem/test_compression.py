@@ -110,7 +110,7 @@ def test_open_and_read_of_a_small_compressed_object_is_one_request(name: str) ->
     run(program())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     name=st.sampled_from(list(PACK)),
     streams=st.lists(st.sampled_from([b"", b"a", LINES, LARGE[:100_000], bytes(70_000)]), min_size=1, max_size=4),

@@ -7,7 +7,6 @@ import copy
 import functools
 import inspect
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
@@ -18,6 +17,7 @@ from pyathena.testing.faults.script import Script
 from pyathena.testing.faults.signals import Signal
 from pyathena.transport.errors import S3ConnectionError, S3IncompleteReadError
 from pyathena.transport.protocol import S3Transport
+from pyathena.transport.retrying import sleep_anywhere
 from pyathena.transport.values import MultipartUpload, ObjectRange, ObjectRef
 
 __all__ = ["BreakOff", "Call", "Delay", "ErrorFactory", "Fail", "Fault", "FaultyTransport", "Hang", "LoseAnswer"]
@@ -107,15 +107,6 @@ def _let_go(answer: object) -> None:
         answer.data.release()
 
 
-async def _sleep(seconds: float) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop here
-    else:
-        await asyncio.sleep(seconds)
-
-
 @dataclass(frozen=True, slots=True)
 class Delay:
     """The request is sent later.
@@ -126,7 +117,7 @@ class Delay:
     """
 
     seconds: float
-    sleep: Callable[[float], Awaitable[object]] = field(default=_sleep, repr=False)
+    sleep: Callable[[float], Awaitable[object]] = field(default=sleep_anywhere, repr=False)
 
     async def happen(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self.sleep(self.seconds)
