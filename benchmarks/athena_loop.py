@@ -3,10 +3,11 @@
     make bench-athena
 
 A local Athena and rclone's S3 server run in processes of their own, so that their work is not taken for ours. For each
-cursor the query runs in a fresh process, in an event loop whose selector tells how long the loop was busy between two
-looks at its sockets, which is the longest that a callback can have taken (asyncio's own debug mode, which complains of
-callbacks longer than `loop.slow_callback_duration`, makes coroutines several times slower). A task that wants to run
-each millisecond tells how late it was.
+cursor the query runs in a fresh process, in an event loop whose selector tells how much processor time the loop's
+thread took between two looks at its sockets, which is the most that a callback can have taken (asyncio's own debug
+mode, which complains of callbacks longer than `loop.slow_callback_duration`, makes coroutines several times slower, and
+takes other threads' time for the callback's). A task that wants to run each millisecond tells how late it was. The
+libraries of tables are imported before, as at the start of a program.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,7 @@ def serve(s3_endpoint: str) -> None:
 
 
 class TimingSelector(selectors.DefaultSelector):
-    """Notes for how long nobody looked at the sockets, in milliseconds."""
+    """Notes for how much of this thread's time nobody looked at the sockets, in milliseconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,9 +86,9 @@ class TimingSelector(selectors.DefaultSelector):
     @override
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self._looked is not None:
-            self.busy.append((time.perf_counter() - self._looked) * 1000)
+            self.busy.append((time.thread_time() - self._looked) * 1000)
         ready = super().select(timeout)
-        self._looked = time.perf_counter()
+        self._looked = time.thread_time()
         return ready
 
 
@@ -117,6 +119,9 @@ async def rows_through(connection: AioConnection[Any], name: str) -> int:
 
 
 async def measure(name: str, options: ConnectionOptions, selector: TimingSelector) -> dict[str, Any]:
+    library = {"AioArrowCursor": "pyarrow.parquet", "AioPandasCursor": "pandas", "AioPolarsCursor": "polars"}.get(name)
+    if library is not None:
+        import_module(library)
     late: list[float] = []
     async with await pyathena.aio_connect(**options) as connection:
         beating = asyncio.create_task(heartbeat(late))
@@ -162,9 +167,9 @@ def report(found: dict[str, dict[str, Any]]) -> str:
         f"once by each cursor, on {os.cpu_count()} cores ({platform.machine()}) in Python {platform.python_version()},",
         f"{packages}. The local Athena and rclone's S3 server ran in processes of their own on the same machine.",
         "",
-        "Busy is how long the loop looked at no socket, which no callback can have exceeded. Late is a task that wants",
-        "to run each millisecond: the threads that decode share the interpreter with it and give it up every 5 ms",
-        "(`sys.getswitchinterval`), so that it is late without a callback that takes long.",
+        "Busy is the processor time that the loop's thread took between two looks at its sockets: no callback can have",
+        "taken more. Late is a task that wants to run each millisecond: the threads that decode share the interpreter",
+        "with it and give it up every 5 ms (`sys.getswitchinterval`), and Python's garbage collector stops them all.",
         "",
         "| cursor | seconds | rows/s | busy at 99 %, ms | at most | late at the median, ms | at 99 % | at most |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
