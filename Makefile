@@ -25,7 +25,7 @@ bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: wri
 	$(BIN)/python -m benchmarks.athena_loop
 
 soak: $(STAMP)  ## Two thousand reads at once for minutes, while requests fail.
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 $(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
