@@ -176,13 +176,13 @@ class Bench:
         self.memory.deny("results", key)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
         yield runner
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_bench(runner: asyncio.Runner) -> Iterator[Bench]:
     with LocalAthena(InMemoryTransport(buckets=["results"])) as athena:
         bench = Bench(athena, runner)
