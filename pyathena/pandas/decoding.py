@@ -27,7 +27,9 @@ _DATETIME: Final = "datetime64[us]"
 _MICROSECONDS: Final = 26
 """Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
 _BLOCK: Final = 2**20
+"""Bytes that are searched for NULL at a time."""
 _ROWS: Final = 50_000
+"""Rows whose times are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,9 @@ def _as_it_is(value: Any) -> Any:
 def _read_parquet(data: bytes) -> pl.DataFrame:
     """Read a file of an UNLOAD, whose timestamps would be nanoseconds, which reach from 1677 to 2262 only.
 
+    Releases of polars from before September 2026 take the bounds of these years for what is beyond them all the same:
+    https://github.com/pola-rs/polars/issues/29184
+
     Raises:
         DataError: it is no Parquet file, or is damaged.
     """
