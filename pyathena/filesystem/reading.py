@@ -15,7 +15,7 @@ from pyathena.filesystem.planning import split_range
 from pyathena.runtime import Runtime, Task, run_all, settle_all
 from pyathena.transport.errors import S3InvalidRangeError, S3PreconditionError, S3ServerError
 from pyathena.transport.protocol import ObjectReader
-from pyathena.transport.values import ByteRange, GetOptions, ObjectInfo, ObjectRange, ObjectRef
+from pyathena.transport.values import ByteRange, GetOptions, ObjectInfo, ObjectRange, ObjectRef, let_go
 
 __all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "find_behind", "read_parallel", "read_whole"]
 
@@ -121,24 +121,24 @@ class PinnedObject:
         try:
             self._pin(answer.etag, answer.object_size, answer.version_id, answer.info)
         except BaseException:
-            _let_go(answer.data)
+            let_go(answer)
             raise
         return answer
 
-    async def fetch_whole(self, start: int, stop: int, into: memoryview | None = None) -> bytes | memoryview:
+    async def fetch_whole(self, start: int, stop: int, into: memoryview | None = None) -> ObjectRange:
         """Read a range that is known to be within the object."""
         answer = await self.fetch(start, stop, into)
         if answer is None:
             raise self._changed("InvalidRange", 416)
         if answer.size != stop - start:
-            _let_go(answer.data)
+            let_go(answer)
             raise S3ServerError(
                 f"Bytes {start} to {stop} are not within the {self.size} bytes that the object had",
                 operation="GetObject",
                 bucket=self.ref.bucket,
                 key=self.ref.key,
             )
-        return answer.data
+        return answer
 
     def _pin(self, etag: str, size: int, version_id: str | None, info: ObjectInfo | None) -> None:
         if self.etag is None and self.size is not None and self.size != size:
@@ -167,12 +167,6 @@ class PinnedObject:
         )
 
 
-def _let_go(data: bytes | memoryview) -> None:
-    """Give up a view into a buffer, whose owner minds it if a traceback keeps one."""
-    if isinstance(data, memoryview):
-        data.release()
-
-
 def as_bytes(data: bytes | memoryview) -> bytes:
     """Return the data as bytes, which a transport that was given no buffer answers with already."""
     return data if isinstance(data, bytes) else bytes(data)
@@ -197,7 +191,7 @@ async def read_parallel(
         assert piece.stop is not None
         # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
         with view[piece.start - start : piece.stop - start] as place:
-            _let_go(await pinned.fetch_whole(piece.start, piece.stop, place))
+            let_go(await pinned.fetch_whole(piece.start, piece.stop, place))
 
     await run_all(runtime, fetch, split_range(start, start + view.nbytes, block_size), limit)
 
@@ -444,7 +438,7 @@ class RangeReader:
         return split_range(self._end(stop), end, self._piece)[: max(self._limit - waiting, 0)]
 
     async def _fetch(self, start: int, stop: int) -> bytes:
-        return as_bytes(await self.pinned.fetch_whole(start, stop))
+        return as_bytes((await self.pinned.fetch_whole(start, stop)).data)
 
     async def _fill(self, start: int, view: memoryview) -> None:
         """Fill the view from what is here or on its way; what is neither is read right into its place."""

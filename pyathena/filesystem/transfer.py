@@ -307,7 +307,8 @@ async def _download(
 
         async def fetch(piece: ByteRange) -> None:
             assert piece.stop is not None
-            await offload(_write_piece, temporary, piece.start, await pinned.fetch_whole(piece.start, piece.stop))
+            answer = await pinned.fetch_whole(piece.start, piece.stop)
+            await offload(_write_piece, temporary, piece.start, answer.data)
             progress(piece.size or 0)
 
         pieces = split_range(0 if first is None else first.size, size, engine.block_size)

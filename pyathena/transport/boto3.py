@@ -49,6 +49,7 @@ from pyathena.transport.values import (
     UploadPage,
     VersioningStatus,
     VersionPage,
+    let_go,
 )
 
 __all__ = ["BlockingBoto3Transport", "S3ClientLike", "ThreadedBoto3Transport"]
@@ -530,7 +531,7 @@ class ThreadedBoto3Transport(_Boto3Transport):
         except BaseException as interruption:
             started = not pending.cancel()
             abandonment.abandon()
-            pending.add_done_callback(_let_go)
+            pending.add_done_callback(_let_go_late)
             if write and started and isinstance(interruption, asyncio.CancelledError):
                 await _outcome(answer)
             else:  # the coroutine may have been thrown away, even with its event loop
@@ -579,12 +580,10 @@ async def _outcome(answer: asyncio.Future[Any]) -> None:
             await asyncio.wait([answer])
 
 
-def _let_go(pending: Future[Any]) -> None:
-    """Give up the view into the caller's buffer in an answer that came too late; whoever owns it minds views."""
+def _let_go_late(pending: Future[Any]) -> None:
+    """Give up the view in an answer that came too late."""
     if not pending.cancelled() and pending.exception() is None:
-        answer = pending.result()
-        if isinstance(answer, ObjectRange) and isinstance(answer.data, memoryview):
-            answer.data.release()
+        let_go(pending.result())
 
 
 def _seen(answer: asyncio.Future[Any]) -> None:

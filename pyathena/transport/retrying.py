@@ -72,6 +72,7 @@ from pyathena.transport.values import (
     UploadPage,
     VersioningStatus,
     VersionPage,
+    let_go,
 )
 
 __all__ = ["RetryBudget", "RetryPolicy", "RetryingTransport", "backoff", "sleep_anywhere"]
@@ -317,7 +318,7 @@ class RetryingTransport(S3Transport):
         whole = io.BytesIO(bytes(rest.size))  # which hands out the memory that it was given
         with whole.getbuffer() as view:
             last = await rest.read(view)
-            _let_go(last.data)
+            let_go(last)
         return replace(last, data=whole.getvalue())
 
     # --- ObjectWriter ----------------------------------------------------------------------------
@@ -817,7 +818,7 @@ class _Rest:
                 if not await self._attempts.again(error):
                     raise
             else:
-                _let_go(answer.data)
+                let_go(answer)
                 if (answer.etag, answer.object_size) != (self._etag, self._object_size):
                     raise self._replaced()
                 self._attempts.succeeded()
@@ -831,12 +832,6 @@ class _Rest:
             bucket=self._ref.bucket,
             key=self._ref.key,
         )
-
-
-def _let_go(data: bytes | memoryview) -> None:
-    """Give up a view into a buffer, whose owner minds it."""
-    if isinstance(data, memoryview):
-        data.release()
 
 
 # --- what an error means -------------------------------------------------------------------------

@@ -49,6 +49,7 @@ __all__ = [
     "UploadPage",
     "VersionPage",
     "VersioningStatus",
+    "let_go",
 ]
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -370,6 +371,15 @@ class ObjectRange:
     etag: str
     version_id: str | None = None
     info: ObjectInfo | None = None
+
+
+def let_go(answer: object) -> None:
+    """Give up the view into the caller's buffer that an answer may have which the caller will not get.
+
+    Whoever owns a buffer minds views: it can be neither resized nor handed out as long as there is one.
+    """
+    if isinstance(answer, ObjectRange) and isinstance(answer.data, memoryview):
+        answer.data.release()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pyathena.testing.faults.signals import Signal
 from pyathena.transport.errors import S3ConnectionError, S3IncompleteReadError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.retrying import sleep_anywhere
-from pyathena.transport.values import MultipartUpload, ObjectRange, ObjectRef
+from pyathena.transport.values import MultipartUpload, ObjectRange, ObjectRef, let_go
 
 __all__ = ["BreakOff", "Call", "Delay", "ErrorFactory", "Fail", "Fault", "FaultyTransport", "Hang", "LoseAnswer"]
 
@@ -97,14 +97,8 @@ class LoseAnswer:
     error: BaseException | ErrorFactory = S3ConnectionError
 
     async def happen(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        _let_go(await send())
+        let_go(await send())
         raise _error(self.error, call, "The answer was lost, as the test wants it")
-
-
-def _let_go(answer: object) -> None:
-    """Give up the view into the caller's buffer that an answer has which the caller will not get."""
-    if isinstance(answer, ObjectRange) and isinstance(answer.data, memoryview):
-        answer.data.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +195,7 @@ class Hang:
         try:
             await self._hang()
         except BaseException:
-            _let_go(answer)
+            let_go(answer)
             raise
         return answer
 
