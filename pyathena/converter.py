@@ -37,7 +37,7 @@ from pyathena.errors import DataError, ProgrammingError, shown
 from pyathena.native_text import parse_native
 from pyathena.type_hints import TypeNode, parse_type_hint
 
-__all__ = ["Convert", "Converter", "DefaultTypeConverter"]
+__all__ = ["Convert", "Converter", "DefaultTypeConverter", "TextTypeConverter"]
 
 Convert: TypeAlias = Callable[[str], Any]
 """Makes a value of a text; raises `ValueError` or the like if it cannot."""
@@ -410,3 +410,18 @@ class DefaultTypeConverter(Converter):
 
     def __init__(self) -> None:
         super().__init__(_DEFAULTS, _to_text)
+
+
+class TextTypeConverter(Converter):
+    """Converts as `DefaultTypeConverter` does, but for arrays, maps and rows without a hint, which stay text.
+
+    For tables that keep as text what they have no type for.
+
+    Args:
+        types: what `get_dtype` tells for each type.
+    """
+
+    def __init__(self, types: Mapping[str, Any]) -> None:
+        super().__init__(DefaultTypeConverter().mappings, str, types)
+        for structure in _STRUCTURES:
+            self.set(structure, str)

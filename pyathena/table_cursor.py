@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import Unpack, override
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pyathena.connection import BaseConnection
 
 __all__ = ["TableCursor", "check_installed", "require"]
-
-F = TypeVar("F")
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -19,20 +19,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from pyathena.converter import Converter, DefaultTypeConverter
+from pyathena.converter import TextTypeConverter
 from pyathena.table_cursor import require
 
 __all__ = ["DefaultArrowTypeConverter"]
 
 
-class DefaultArrowTypeConverter(Converter):
+class DefaultArrowTypeConverter(TextTypeConverter):
     """The types of columns (`types`, `get_dtype`), and the functions for fetched rows (`mappings`)."""
 
     def __init__(self) -> None:
-        rows = DefaultTypeConverter()
-        for structure in ("array", "map", "row"):
-            rows.set(structure, str)
-        super().__init__(rows.mappings, str, _types())
+        super().__init__(_types())
 
 
 @lru_cache(maxsize=1)

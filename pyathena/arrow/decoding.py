@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,13 +14,11 @@ from typing_extensions import override
 from pyathena.athena.values import Column
 from pyathena.converter import Converter
 from pyathena.errors import DataError
-from pyathena.results.rows import Row, TypeHints, column_hints
-from pyathena.results.tables import TableLibrary
+from pyathena.results.rows import Row, TypeHints
+from pyathena.results.tables import MICROSECONDS, TableLibrary, rows_of
 
 __all__ = ["ArrowTables", "athenas_columns", "python_values", "read_csv", "read_parquet"]
 
-_MICROSECONDS = 26
-"""Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
 _BLOCK = 2**20
 """Bytes that a thread parses at a time; pyarrow needs a record and the beginning of the next in one block."""
 _LONGEST_BLOCK = 2**31 - 1
@@ -59,7 +57,7 @@ class ArrowTables(TableLibrary[pa.Table]):
                 raise why
             table = read_csv(data, types | dict.fromkeys(timestamps, pa.string()), header=header)
             for name, type_ in timestamps.items():
-                cut = pc.utf8_slice_codeunits(table[name], 0, _MICROSECONDS)
+                cut = pc.utf8_slice_codeunits(table[name], 0, MICROSECONDS)
                 table = table.set_column(int(name), name, pc.cast(cut, type_))
         except pa.ArrowInvalid as error:
             raise DataError(f"the result cannot be read as pyarrow's types: {error}") from error
@@ -84,20 +82,8 @@ class ArrowTables(TableLibrary[pa.Table]):
 
     @override
     def rows(self, table: pa.Table, columns: Sequence[Column]) -> list[Row]:
-        hints = column_hints(columns, self._hints)
-        values = [
-            map(self._made(column, values.type, hint), python_values(values))
-            for column, values, hint in zip(columns, table.columns, hints, strict=True)
-        ]
-        return list(zip(*values, strict=True))
-
-    def _made(self, column: Column, type_: pa.DataType, hint: str | None) -> Callable[[Any], Any]:
-        is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_)
-        return self._converter.for_column(column.type, hint) if is_text else _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+        are_text = [pa.types.is_string(field.type) or pa.types.is_large_string(field.type) for field in table.schema]
+        return rows_of(list(map(python_values, table.columns)), are_text, columns, self._converter, self._hints)
 
 
 def read_csv(data: bytes | memoryview, types: dict[str, pa.DataType], *, header: bool) -> pa.Table:

@@ -17,15 +17,13 @@ from pyathena.converter import Converter, DefaultTypeConverter
 from pyathena.errors import DataError
 from pyathena.results.csv import RecordSplitter, header_end, mark_nulls, parse_records
 from pyathena.results.rows import Row, TypeHints, column_hints
-from pyathena.results.tables import TableLibrary
+from pyathena.results.tables import MICROSECONDS, TableLibrary
 
 __all__ = ["CsvEngine", "CsvReading", "PandasTables"]
 
 CsvEngine = Literal["auto", "c", "python", "pyarrow"]
 
 _DATETIME: Final = "datetime64[us]"
-_MICROSECONDS: Final = 26
-"""Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
 _BLOCK: Final = 2**20
 """Bytes that are searched for NULL at a time."""
 _ROWS: Final = 50_000
@@ -199,7 +197,7 @@ def _read_times(values: pd.Series[Any]) -> pd.Series[Any]:
     try:
         return values.astype(_DATETIME)
     except ValueError:  # what is finer is refused
-        return values.str.slice(0, _MICROSECONDS).astype(_DATETIME)
+        return values.str.slice(0, MICROSECONDS).astype(_DATETIME)
 
 
 def _plain(values: pd.Series[Any], column: Column) -> list[Any]:

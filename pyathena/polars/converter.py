@@ -22,20 +22,17 @@ from typing import Any
 
 from typing_extensions import override
 
-from pyathena.converter import Converter, DefaultTypeConverter
+from pyathena.converter import TextTypeConverter
 from pyathena.table_cursor import require
 
 __all__ = ["DefaultPolarsTypeConverter"]
 
 
-class DefaultPolarsTypeConverter(Converter):
+class DefaultPolarsTypeConverter(TextTypeConverter):
     """The types of columns (`types`, `get_dtype`), and the functions for fetched rows (`mappings`)."""
 
     def __init__(self) -> None:
-        rows = DefaultTypeConverter()
-        for structure in ("array", "map", "row"):
-            rows.set(structure, str)
-        super().__init__(rows.mappings, str, _types())
+        super().__init__(_types())
 
     @override
     def get_dtype(self, type_: str, precision: int = 0, scale: int = 0) -> Any:

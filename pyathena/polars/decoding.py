@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 from typing_extensions import override
@@ -12,8 +12,8 @@ from typing_extensions import override
 from pyathena.athena.values import Column
 from pyathena.converter import Converter
 from pyathena.errors import DataError
-from pyathena.results.rows import Row, TypeHints, column_hints
-from pyathena.results.tables import TableLibrary
+from pyathena.results.rows import Row, TypeHints
+from pyathena.results.tables import TableLibrary, rows_of
 
 __all__ = ["PolarsTables"]
 
@@ -74,19 +74,9 @@ class PolarsTables(TableLibrary[pl.DataFrame]):
 
     @override
     def rows(self, table: pl.DataFrame, columns: Sequence[Column]) -> list[Row]:
-        hints = column_hints(columns, self._hints)
-        values = [
-            map(self._made(column, series.dtype, hint), series.to_list())
-            for column, series, hint in zip(columns, table.get_columns(), hints, strict=True)
-        ]
-        return list(zip(*values, strict=True))
-
-    def _made(self, column: Column, dtype: pl.DataType, hint: str | None) -> Callable[[Any], Any]:
-        return self._converter.for_column(column.type, hint) if dtype == pl.String else _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+        are_text = [dtype == pl.String for dtype in table.dtypes]
+        values = [series.to_list() for series in table.get_columns()]
+        return rows_of(values, are_text, columns, self._converter, self._hints)
 
 
 def _read_parquet(data: bytes) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
-from pyathena.errors import DataError
+from pyathena.errors import DataError, shown
 
 __all__ = ["RecordSplitter", "header_end", "mark_nulls", "parse_records", "write_records"]
 
@@ -112,7 +112,7 @@ def _pieces(text: str) -> tuple[str, list[str]]:
         text += "\n"
     first, *rest = text.split('"')
     if len(rest) % 2:
-        raise DataError(f"a quoted value of a CSV result has no end: {_shown(rest[-1])}")
+        raise DataError(f"a quoted value of a CSV result has no end: {shown(rest[-1])}")
     return first, rest
 
 
@@ -127,7 +127,7 @@ def _read_gap(gap: str, *, begin: bool = False) -> list[list[str | None]]:
     if lines[-1]:
         touching.append(lines[-1].pop())
     if any(touching) or (not begin and gap.count(",") + gap.count("\n") == 0):
-        raise DataError(f"a CSV result has text beside the quotes of a value: {_shown(gap)}")
+        raise DataError(f"a CSV result has text beside the quotes of a value: {shown(gap)}")
     return [[field or None for field in line] for line in lines]
 
 
@@ -137,10 +137,6 @@ def _write_gap(lines: Sequence[Sequence[str | None]], mark: str, *, begin: bool 
         fields[0].insert(0, "")
     fields[-1].append("")
     return "\n".join(map(",".join, fields))
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_KEPT else text[:_LONGEST_KEPT] + "…")
 
 
 class RecordSplitter:

@@ -37,7 +37,7 @@ class RowReader:
         convert: makes a value of a column's text, for each column.
         runtime: where that is done.
         from_object: whether all rows are read from the object in S3; else those of the API's first page are taken as
-            they are, and only what follows them is read from the object, which is quicker than page by page.
+            they are, and what follows them is read from the object instead of page by page.
     """
 
     def __init__(

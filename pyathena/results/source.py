@@ -81,7 +81,7 @@ class QueryResult:
         """Return the CSV, header included."""
         if self.csv_url is not None:
             return await self._reader.read(self.csv_url)
-        pages = self.records_of_pages()
+        pages = _PageRecords(self)
         parts = []
         while part := await pages.read():
             parts.append(part)
@@ -100,10 +100,6 @@ class QueryResult:
         """Begin to read the CSV, header included."""
         if self.csv_url is not None:
             return _ObjectRecords(self.csv_url, await self._reader.open(self.csv_url))
-        return self.records_of_pages()
-
-    def records_of_pages(self) -> Records:
-        """Begin to read the CSV that the API's pages make, header included."""
         return _PageRecords(self)
 
     def rows_of(self, page: ResultPage) -> list[RawRow]:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
 from pyathena.athena.values import Column, QueryExecution
+from pyathena.converter import Converter
 from pyathena.errors import DataError, ProgrammingError
 from pyathena.results.csv import header_end, parse_records
 from pyathena.results.reading import ResultReader
-from pyathena.results.rows import Row
+from pyathena.results.rows import Row, TypeHints, column_hints
 from pyathena.results.source import QueryResult, Records
 from pyathena.runtime import Runtime, Task, run_all
 
-__all__ = ["CsvTables", "ParquetTables", "TableLibrary", "TableResult", "TableSource"]
+__all__ = ["MICROSECONDS", "CsvTables", "ParquetTables", "TableLibrary", "TableResult", "TableSource", "rows_of"]
 
 F = TypeVar("F")
 F_co = TypeVar("F_co", covariant=True)
@@ -28,6 +29,9 @@ _FILES_AT_ONCE: Final = 16
 _PIECE: Final = 8 * 2**20
 """Bytes of CSV that are decoded at a time where a result is read in chunks."""
 _ROWS: Final = 1000
+
+MICROSECONDS: Final = 26
+"""Characters of a timestamp up to them: ``2024-01-01 10:00:00.123456``."""
 
 
 class TableLibrary(Protocol[F]):
@@ -56,6 +60,21 @@ class TableLibrary(Protocol[F]):
     def rows(self, table: F, columns: Sequence[Column]) -> list[Row]:
         """Return rows of Python values."""
         ...
+
+
+def rows_of(
+    values: Sequence[Sequence[Any]],
+    are_text: Sequence[bool],
+    columns: Sequence[Column],
+    converter: Converter,
+    hints: TypeHints | None,
+) -> list[Row]:
+    """Make rows of the values of columns; those of columns of text are converted as their types say."""
+    made = [
+        map(converter.for_column(column.type, hint), cells) if is_text else cells
+        for cells, is_text, column, hint in zip(values, are_text, columns, column_hints(columns, hints), strict=True)
+    ]
+    return list(zip(*made, strict=True))
 
 
 class TableSource(Protocol[F_co]):
