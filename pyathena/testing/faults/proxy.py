@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from typing_extensions import override
 
 from pyathena.testing.faults.script import Script
-from pyathena.testing.faults.signals import Signal
+from pyathena.testing.faults.signals import Held, Signal
 
 __all__ = ["ErrorIn200", "Exchange", "FaultProxy", "Garbage", "ProxyFault", "Reset", "Short", "SlowDown", "Stall"]
 
@@ -329,7 +329,7 @@ class Short:
         exchange.pass_on(exchange.hang_up, after=self.after)
 
 
-class Stall:
+class Stall(Held):
     """The answer stops in the middle, and goes on when it is released, or the proxy stops.
 
     Args:
@@ -337,17 +337,8 @@ class Stall:
     """
 
     def __init__(self, after: int | None = None) -> None:
+        super().__init__()
         self._after = after
-        self._entered = Signal()
-        self._released = Signal()
-
-    async def entered(self) -> None:
-        """Wait until an answer stalls, or has stalled; without an event loop the thread is blocked."""
-        await self._entered.wait()
-
-    def release(self) -> None:
-        """Let all go on that stall, and nothing stall any more."""
-        self._released.set()
 
     def happen(self, exchange: Exchange) -> None:
         def pause() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from contextlib import suppress
 
-__all__ = ["Signal"]
+__all__ = ["Held", "Signal"]
 
 
 class Signal:
@@ -47,6 +47,22 @@ class Signal:
         finally:
             with self._lock:
                 self._waiters.discard(waiter)
+
+
+class Held:
+    """What a fault is that holds requests until it is released."""
+
+    def __init__(self) -> None:
+        self._entered = Signal()
+        self._released = Signal()
+
+    async def entered(self) -> None:
+        """Wait until a request is held, or was; without an event loop the thread is blocked."""
+        await self._entered.wait()
+
+    def release(self) -> None:
+        """Let all go on that are held, and hold nothing any more."""
+        self._released.set()
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 from typing_extensions import override
 
 from pyathena.testing.faults.script import Script
-from pyathena.testing.faults.signals import Signal
+from pyathena.testing.faults.signals import Held
 from pyathena.transport.errors import S3ConnectionError, S3IncompleteReadError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.retrying import sleep_anywhere
@@ -152,7 +152,7 @@ class BreakOff:
         )
 
 
-class Hang:
+class Hang(Held):
     """The request waits for `release`, and goes on then. Without an event loop it blocks its thread meanwhile.
 
     Args:
@@ -170,18 +170,9 @@ class Hang:
     """
 
     def __init__(self, *, done: bool = False, stubborn: bool = False) -> None:
+        super().__init__()
         self._done = done
         self._stubborn = stubborn
-        self._entered = Signal()
-        self._released = Signal()
-
-    async def entered(self) -> None:
-        """Wait until a request hangs, or has hung."""
-        await self._entered.wait()
-
-    def release(self) -> None:
-        """Let all that hang go on, and nothing hang any more."""
-        self._released.set()
 
     async def happen(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if not self._done:
