@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from pyathena.transport import InMemoryTransport, S3Transport
+from typing_extensions import override
+
+from pyathena.transport import ByteRange, GetOptions, InMemoryTransport, ObjectRange, ObjectRef, S3Transport
 
 
 class Recording:
@@ -57,3 +59,18 @@ class Recording:
 async def let_others_run(operation: str) -> None:
     """Give up the turn, as a request over a network would. For ``before``."""
     await asyncio.sleep(0)
+
+
+class IgnoresIfMatch(InMemoryTransport):
+    """As some servers do."""
+
+    @override
+    async def get_object_range(
+        self,
+        ref: ObjectRef,
+        byte_range: ByteRange,
+        *,
+        into: memoryview | None = None,
+        options: GetOptions = GetOptions(),
+    ) -> ObjectRange:
+        return await super().get_object_range(ref, byte_range, into=into)

@@ -7,19 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typing_extensions import override
 
 from pyathena.transport import (
-    ByteRange,
-    GetOptions,
-    InMemoryTransport,
-    ObjectRange,
     ObjectRef,
     S3PermissionError,
     S3PreconditionError,
 )
 from tests.filesystem.faces import MIB, Face
-from tests.recording import Recording
+from tests.recording import IgnoresIfMatch, Recording
 
 OLD = b"\0" * (5 * MIB)
 NEW = {"as long": b"\1" * len(OLD), "shorter": b"\2" * 100, "longer": b"\3" * (7 * MIB), "empty": b""}
@@ -148,19 +143,7 @@ def test_who_names_the_etag_gets_this_object_or_an_error(make_face: Callable[...
 def test_a_server_that_ignores_conditions_gives_no_mixture_either(
     make_face: Callable[..., Face], new: str, on_replaced: str
 ) -> None:
-    class Ignores(InMemoryTransport):
-        @override
-        async def get_object_range(
-            self,
-            ref: ObjectRef,
-            byte_range: ByteRange,
-            *,
-            into: memoryview | None = None,
-            options: GetOptions = GetOptions(),
-        ) -> ObjectRange:
-            return await super().get_object_range(ref, byte_range, into=into)
-
-    recording = Recording(Ignores(buckets=["bucket"]))
+    recording = Recording(IgnoresIfMatch(buckets=["bucket"]))
     face = make_face(transport=recording.transport, on_replaced=on_replaced)
     face.recording = recording
     face.put("key", OLD)

@@ -22,7 +22,7 @@ from pyathena.transport import (
     S3PreconditionError,
     S3ThrottledError,
 )
-from tests.recording import Recording, let_others_run
+from tests.recording import IgnoresIfMatch, Recording, let_others_run
 
 MIB = 2**20
 REF = ObjectRef("bucket", "key")
@@ -227,18 +227,6 @@ def test_an_object_that_is_replaced_while_it_is_read_is_an_error_that_says_so() 
 
 
 def test_the_etag_is_compared_even_where_the_server_ignores_if_match() -> None:
-    class IgnoresIfMatch(InMemoryTransport):
-        @override
-        async def get_object_range(
-            self,
-            ref: ObjectRef,
-            byte_range: ByteRange,
-            *,
-            into: memoryview | None = None,
-            options: GetOptions = GetOptions(),
-        ) -> ObjectRange:
-            return await super().get_object_range(ref, byte_range, into=into)
-
     async def program() -> None:
         transport = IgnoresIfMatch(buckets=["bucket"])
         await transport.put_object(REF, DATA)
