@@ -1,4 +1,4 @@
-"""When a call of Athena's API is made again. Knows the standard library only."""
+"""When a call of Athena's API is made again. Knows neither boto3 nor cursors."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Face:
             arguments=Arguments(given, "s3_additional_kwargs="),
             version_aware=options.get("version_aware", False),
             compare_etags_only=compare_etags_only,
-            reopen=_one_way(options.get("on_replaced", "raise")) == "reopen",
+            reopen=_reopens(options.get("on_replaced", "raise")),
             parts_grow=not options.get("fixed_upload_size", False),
             allow_bucket_creation=options.get("allow_bucket_creation", False),
             allow_bucket_deletion=options.get("allow_bucket_deletion", False),
@@ -1387,10 +1387,10 @@ def _is_directory(entry: Entry) -> bool:
     return bool(entry.get("type") == "directory")
 
 
-def _one_way(on_replaced: str) -> str:
+def _reopens(on_replaced: str) -> bool:
     if on_replaced not in ("raise", "reopen"):
         raise ValueError(f"on_replaced is 'raise' or 'reopen', got {on_replaced!r}")
-    return on_replaced
+    return on_replaced == "reopen"
 
 
 def _one_of(options: FileSystemOptions, name: str, alias: str) -> Any:
