@@ -1,7 +1,7 @@
 """S3 through boto3: in threads of its own for asyncio, or in the calling thread.
 
-Both transports are one table of operations (`pyathena.transport._boto3_requests`) and differ only in where a request
-runs. boto3, botocore and urllib3 are known to this module and its ``_boto3_`` neighbours alone.
+Both transports are one table of operations (`pyathena.transport.operations`) and differ only in where a request runs.
+boto3, botocore and urllib3 are known to this module and its ``_boto3_`` neighbours alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
 from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_requests import Boto3Requests
 from pyathena.transport.errors import S3ClosedError, S3Error
+from pyathena.transport.operations import Operation, Operations
 from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher, PresignedOperation, S3Transport
 from pyathena.transport.values import (
     AccessControl,
@@ -120,7 +121,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
             raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
         self._options = ClientOptions(connection=connection, **options)
         self._client = client
-        self._requester_pays = requester_pays
+        self._operations = Operations(requester_pays=requester_pays)
         self._max_concurrency = self._choose_concurrency(max_concurrency)
         self._closed = False
         self._peak_in_flight = 0
@@ -181,9 +182,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         return state
 
     def _requests(self, state: _ProcessState) -> Boto3Requests:
-        return Boto3Requests(
-            partial(self._connected, state), partial(self._signer, state), requester_pays=self._requester_pays
-        )
+        return Boto3Requests(partial(self._connected, state), partial(self._signer, state))
 
     def _connected(self, state: _ProcessState) -> S3ClientLike:
         if self._client is not None:
@@ -265,6 +264,9 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
     @abstractmethod
     async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T: ...
 
+    async def _ask(self, operation: Operation[T]) -> T:
+        return await self._perform(lambda to, call: to.ask(operation, call), write=operation.writes)
+
     @abstractmethod
     async def _all_ended(self, state: _ProcessState) -> None:
         """Wait until the requests under way have ended; there will be no more."""
@@ -287,7 +289,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
 
     @override
     async def head_object(self, ref: ObjectRef, *, options: GetOptions = _GET) -> ObjectInfo:
-        return await self._perform(lambda to, _: to.head_object(ref, options))
+        return await self._ask(self._operations.head_object(ref, options))
 
     @override
     async def get_object_range(
@@ -298,27 +300,31 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         into: memoryview | None = None,
         options: GetOptions = _GET,
     ) -> ObjectRange:
-        return await self._perform(lambda to, call: to.get_object_range(ref, byte_range, into, options, call))
+        operation = self._operations.get_object(ref, byte_range, into, options)
+        return await self._perform(lambda to, call: to.get_object_range(operation, call))
 
     @override
     async def put_object(self, ref: ObjectRef, body: Buffer, *, options: PutOptions = _PUT) -> PutResult:
-        return await self._perform(lambda to, call: to.put_object(ref, body, options, call), write=True)
+        return await self._ask(self._operations.put_object(ref, body, options))
 
     @override
     async def copy_object(self, source: ObjectRef, target: ObjectRef, *, options: CopyOptions = _COPY) -> PutResult:
-        return await self._perform(lambda to, _: to.copy_object(source, target, options), write=True)
+        return await self._ask(self._operations.copy_object(source, target, options))
 
     @override
     async def create_multipart_upload(self, ref: ObjectRef, *, options: PutOptions = _PUT) -> MultipartUpload:
-        return await self._perform(lambda to, _: to.create_multipart_upload(ref, options), write=True)
+        def begin(to: Boto3Requests, abandonment: Abandonment) -> MultipartUpload:
+            config = to.meta("CreateMultipartUpload", ref.bucket, ref.key).config
+            checksums = config.request_checksum_calculation != "when_required"
+            return to.ask(self._operations.create_multipart_upload(ref, options, checksums=checksums), abandonment)
+
+        return await self._perform(begin, write=True)
 
     @override
     async def upload_part(
         self, upload: MultipartUpload, part_number: int, body: Buffer, *, options: PutOptions = _PUT
     ) -> CompletedPart:
-        return await self._perform(
-            lambda to, call: to.upload_part(upload, part_number, body, options, call), write=True
-        )
+        return await self._ask(self._operations.upload_part(upload, part_number, body, options))
 
     @override
     async def upload_part_copy(
@@ -330,19 +336,17 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         *,
         options: CopyOptions = _COPY,
     ) -> CompletedPart:
-        return await self._perform(
-            lambda to, _: to.upload_part_copy(upload, part_number, source, byte_range, options), write=True
-        )
+        return await self._ask(self._operations.upload_part_copy(upload, part_number, source, byte_range, options))
 
     @override
     async def complete_multipart_upload(
         self, upload: MultipartUpload, parts: Sequence[CompletedPart], *, options: PutOptions = _PUT
     ) -> PutResult:
-        return await self._perform(lambda to, _: to.complete_multipart_upload(upload, parts, options), write=True)
+        return await self._ask(self._operations.complete_multipart_upload(upload, parts, options))
 
     @override
     async def abort_multipart_upload(self, upload: MultipartUpload, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._perform(lambda to, _: to.abort_multipart_upload(upload, options), write=True)
+        return await self._ask(self._operations.abort_multipart_upload(upload, options))
 
     @override
     async def list_multipart_uploads(
@@ -354,13 +358,13 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         token: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> UploadPage:
-        return await self._perform(lambda to, _: to.list_multipart_uploads(bucket, prefix, max_uploads, token, options))
+        return await self._ask(self._operations.list_multipart_uploads(bucket, prefix, max_uploads, token, options))
 
     @override
     async def delete_objects(
         self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
     ) -> DeleteResult:
-        return await self._perform(lambda to, _: to.delete_objects(bucket, keys, options), write=True)
+        return await self._ask(self._operations.delete_objects(bucket, keys, options))
 
     @override
     async def list_objects(
@@ -374,8 +378,8 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         token: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> ListPage:
-        return await self._perform(
-            lambda to, _: to.list_objects(bucket, prefix, delimiter, start_after, max_keys, token, options)
+        return await self._ask(
+            self._operations.list_objects(bucket, prefix, delimiter, start_after, max_keys, token, options)
         )
 
     @override
@@ -389,43 +393,43 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         token: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> VersionPage:
-        return await self._perform(
-            lambda to, _: to.list_object_versions(bucket, prefix, delimiter, max_keys, token, options)
+        return await self._ask(
+            self._operations.list_object_versions(bucket, prefix, delimiter, max_keys, token, options)
         )
 
     @override
     async def list_buckets(
         self, *, max_buckets: int = 1000, token: str | None = None, options: RequestOptions = _REQUEST
     ) -> BucketPage:
-        return await self._perform(lambda to, _: to.list_buckets(max_buckets, token, options))
+        return await self._ask(self._operations.list_buckets(max_buckets, token, options))
 
     @override
     async def get_object_tagging(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> Mapping[str, str]:
-        return await self._perform(lambda to, _: to.get_object_tagging(ref, options))
+        return await self._ask(self._operations.get_object_tagging(ref, options))
 
     @override
     async def put_object_tagging(
         self, ref: ObjectRef, tags: Mapping[str, str], *, options: RequestOptions = _REQUEST
     ) -> None:
-        return await self._perform(lambda to, _: to.put_object_tagging(ref, tags, options), write=True)
+        return await self._ask(self._operations.put_object_tagging(ref, tags, options))
 
     @override
     async def get_object_acl(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> AccessControl:
-        return await self._perform(lambda to, _: to.get_object_acl(ref, options))
+        return await self._ask(self._operations.get_object_acl(ref, options))
 
     @override
     async def put_object_acl(self, ref: ObjectRef, acl: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._perform(lambda to, _: to.put_object_acl(ref, acl, options), write=True)
+        return await self._ask(self._operations.put_object_acl(ref, acl, options))
 
     @override
     async def get_bucket_versioning(
         self, bucket: str, *, options: RequestOptions = _REQUEST
     ) -> VersioningStatus | None:
-        return await self._perform(lambda to, _: to.get_bucket_versioning(bucket, options))
+        return await self._ask(self._operations.get_bucket_versioning(bucket, options))
 
     @override
     async def head_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> BucketInfo:
-        return await self._perform(lambda to, _: to.head_bucket(bucket, options))
+        return await self._ask(self._operations.head_bucket(bucket, options))
 
     @override
     async def create_bucket(
@@ -436,25 +440,29 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         acl: str | None = None,
         options: RequestOptions = _REQUEST,
     ) -> None:
-        return await self._perform(lambda to, _: to.create_bucket(bucket, region, acl, options), write=True)
+        def create(to: Boto3Requests, abandonment: Abandonment) -> None:
+            where = region or to.meta("CreateBucket", bucket).region_name
+            return to.ask(self._operations.create_bucket(bucket, where, acl, options), abandonment)
+
+        return await self._perform(create, write=True)
 
     @override
     async def delete_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._perform(lambda to, _: to.delete_bucket(bucket, options), write=True)
+        return await self._ask(self._operations.delete_bucket(bucket, options))
 
     @override
     async def get_bucket_acl(self, bucket: str, *, options: RequestOptions = _REQUEST) -> AccessControl:
-        return await self._perform(lambda to, _: to.get_bucket_acl(bucket, options))
+        return await self._ask(self._operations.get_bucket_acl(bucket, options))
 
     @override
     async def put_bucket_acl(self, bucket: str, acl: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._perform(lambda to, _: to.put_bucket_acl(bucket, acl, options), write=True)
+        return await self._ask(self._operations.put_bucket_acl(bucket, acl, options))
 
     @override
     async def put_bucket_versioning(
         self, bucket: str, status: VersioningStatus, *, options: RequestOptions = _REQUEST
     ) -> None:
-        return await self._perform(lambda to, _: to.put_bucket_versioning(bucket, status, options), write=True)
+        return await self._ask(self._operations.put_bucket_versioning(bucket, status, options))
 
     @override
     async def presigned_url(
@@ -465,7 +473,8 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         expires_in: int = 3600,
         options: RequestOptions = _REQUEST,
     ) -> str:
-        return await self._perform(lambda to, _: to.presigned_url(operation, ref, expires_in, options))
+        to_sign = self._operations.presigned(operation, ref, expires_in, options)
+        return await self._perform(lambda to, _: to.presigned_url(to_sign, expires_in))
 
 
 def _frozen(session: Any) -> object:
