@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -13,10 +14,12 @@ from urllib.parse import urlsplit
 import boto3.session
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.parsers import ResponseParserError
 
 from pyathena import __version__
 from pyathena.transport._boto3_cancellation import stop_when_abandoned
+from pyathena.transport._boto3_fast_path import FastPath, StepAside
 from pyathena.transport.protocol import ConnectionLike
 
 __all__ = [
@@ -26,6 +29,8 @@ __all__ = [
     "ClientOptions",
     "S3ClientLike",
 ]
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_MAX_CONCURRENCY: Final = 64
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
@@ -69,6 +74,7 @@ class ClientOptions:
     region_name: str | None = None
     connect_timeout: float | None = None
     read_timeout: float | None = None
+    fast_path: bool | None = None
     connection: ConnectionLike | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +147,20 @@ class ClientOptions:
             _warn_if_readable(client.meta.endpoint_url)
         return client
 
+    def fast_path_beside(self, client: S3ClientLike, session: Any, *, max_idle: int) -> FastPath | None:
+        """Make the fast path beside a client of a session; None if it was turned off, or cannot be had."""
+        if self.fast_path is False:
+            return None
+        arguments, _ = self._arguments(max_idle, None)
+        try:
+            verify = arguments.get("verify")
+            if verify is None:
+                verify = _ca_bundle(session)
+            return FastPath(client, _credentials(arguments, session), verify=verify, max_idle=max_idle)
+        except StepAside as reason:
+            _log.debug("All requests go by boto3: %s", reason)
+            return None
+
     def session(self) -> Any:
         """Return the connection's session, or a new one. Reads files.
 
@@ -197,6 +217,25 @@ class ClientOptions:
         if self.anon:
             said["signature_version"] = UNSIGNED
         return arguments, config.merge(Config(**said))
+
+
+def _credentials(arguments: Mapping[str, Any], session: Any) -> Callable[[], Any]:
+    """Return what tells the credentials that a client signs with which is made with these arguments."""
+    if arguments.get("aws_access_key_id") is None:
+        return lambda: session.get_credentials()
+    given = Credentials(
+        arguments["aws_access_key_id"], arguments["aws_secret_access_key"], arguments.get("aws_session_token")
+    )
+    return lambda: given
+
+
+def _ca_bundle(session: Any) -> Any:
+    """Return the file of certificates that the session's configuration names, if it does."""
+    try:
+        # boto3's session has no public way to ask for a setting.
+        return session._session.get_config_variable("ca_bundle")
+    except AttributeError:
+        raise StepAside("the session does not tell whom it trusts") from None
 
 
 def _refuse_user(endpoint_url: str, name: str) -> None:

@@ -24,6 +24,7 @@ from typing_extensions import Buffer, Unpack, override
 from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
 from pyathena.transport._boto3_errors import translated
+from pyathena.transport._boto3_fast_path import FastPath
 from pyathena.transport._boto3_requests import Boto3Requests
 from pyathena.transport.errors import S3ClosedError, S3Error
 from pyathena.transport.operations import Operation, Operations
@@ -78,6 +79,8 @@ class _ProcessState:
         """Guards the session and the clients. Making one takes long: an event loop must not take it."""
         self.session: Any = None
         self.client: S3ClientLike | None = None
+        self.fast: FastPath | None = None
+        """What stands beside the client, where something can."""
         self.signer: S3ClientLike | None = None
 
 
@@ -116,7 +119,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         unknown = options.keys() - ConnectOptions.__annotations__.keys()
         if unknown:
             raise TypeError(f"{type(self).__name__} got unknown options: {', '.join(sorted(unknown))}")
-        said = [name for name, value in options.items() if value is not None]
+        said = [name for name, value in options.items() if value is not None and name != "fast_path"]
         if client is not None and (said or connection is not None):
             raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
         self._options = ClientOptions(connection=connection, **options)
@@ -182,7 +185,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         return state
 
     def _requests(self, state: _ProcessState) -> Boto3Requests:
-        return Boto3Requests(partial(self._connected, state), partial(self._signer, state))
+        return Boto3Requests(partial(self._connected, state), partial(self._signer, state), lambda: state.fast)
 
     def _connected(self, state: _ProcessState) -> S3ClientLike:
         if self._client is not None:
@@ -193,7 +196,9 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
                 client = state.client
                 if client is None:
                     session = self._session(state)
-                    client = state.client = self._options.build(session, max_connections=self._max_concurrency)
+                    client = self._options.build(session, max_connections=self._max_concurrency)
+                    state.fast = self._options.fast_path_beside(client, session, max_idle=self._max_concurrency)
+                    state.client = client
         return client
 
     def _session(self, state: _ProcessState) -> Any:
@@ -232,7 +237,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
             if _frozen(session) == _frozen(self._session(state)):
                 return False
             # The old client goes when the last request that uses it has ended.
-            state.session, state.client, state.signer = session, None, None
+            state.session, state.client, state.fast, state.signer = session, None, None, None
             return True
 
     def _run(
@@ -280,7 +285,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         await self._all_ended(state)
         if state.executor is not None:
             state.executor.shutdown(wait=False)
-        for client in (state.client, state.signer):
+        for client in (state.client, state.fast, state.signer):
             if client is not None:
                 client.close()
         self._by_process.pop(os.getpid(), None)

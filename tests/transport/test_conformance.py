@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.request import urlopen
 
@@ -174,8 +175,11 @@ class Connection:
     config: object | None = None
 
 
-def connect(transport_type: type[Boto3TransportT], endpoint: str, config: Config | None = None) -> Boto3TransportT:
-    return transport_type(Connection(endpoint, shared_session(), config=config), max_concurrency=16)
+def connect(
+    transport_type: type[Boto3TransportT], endpoint: str, config: Config | None = None, *, fast_path: bool = True
+) -> Boto3TransportT:
+    connection = Connection(endpoint, shared_session(), config=config)
+    return transport_type(connection, max_concurrency=16, fast_path=fast_path)
 
 
 # What the transport finds out itself, as it does over rclone. Told in advance, it makes a client once and not twice.
@@ -189,6 +193,7 @@ def boto3_subject(
     *,
     run: Runner,
     config: Config | None = None,
+    fast_path: bool = True,
     stall: Callable[[], AbstractContextManager[StalledRead]] | None = None,
 ) -> Iterator[TransportUnderTest]:
     """A transport over a fresh bucket of a server."""
@@ -207,7 +212,7 @@ def boto3_subject(
     def deny(key: str) -> None:
         client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny_policy(bucket, key)))
 
-    transport, sibling = (connect(transport_type, endpoint, config) for _ in range(2))
+    transport, sibling = (connect(transport_type, endpoint, config, fast_path=fast_path) for _ in range(2))
     try:
         yield TransportUnderTest(
             transport=transport,
@@ -226,11 +231,11 @@ def boto3_subject(
 
 
 @contextmanager
-def stalled_read() -> Iterator[StalledRead]:
+def stalled_read(*, fast_path: bool = True) -> Iterator[StalledRead]:
     data = bytes(range(251)) * 8000  # more than the kernel's buffers take
     with StallingServer(data, sent=len(data) // 2) as server:
         yield StalledRead(
-            transport=connect(ThreadedBoto3Transport, server.endpoint),
+            transport=connect(ThreadedBoto3Transport, server.endpoint, fast_path=fast_path),
             ref=ObjectRef("stalling-bucket", "key"),
             data=data,
             etag=server.etag,
@@ -262,12 +267,53 @@ class TestThreadedBoto3TransportOverRclone(S3TransportTests):
             yield subject
 
 
-class TestBlockingBoto3TransportOverMoto(S3TransportTests):
+# boto3 alone, without the fast path beside it.
+
+
+class TestThreadedBoto3TransportByBoto3AloneOverRclone(S3TransportTests):
+    capabilities = RCLONE
+
+    @pytest.fixture
+    def subject(self, rclone_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(rclone_endpoint, ThreadedBoto3Transport, run=asyncio.run, fast_path=False) as subject:
+            yield subject
+
+
+class TestBlockingBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
     capabilities = MOTO
 
     @pytest.fixture
     def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
-        with boto3_subject(moto_endpoint, BlockingBoto3Transport, run=drive, config=CHECKSUMS) as subject:
+        with boto3_subject(
+            moto_endpoint, BlockingBoto3Transport, run=drive, config=CHECKSUMS, fast_path=False
+        ) as subject:
+            yield subject
+
+
+@pytest.mark.slow
+class TestThreadedBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
+    capabilities = MOTO
+
+    @pytest.fixture
+    def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(
+            moto_endpoint,
+            ThreadedBoto3Transport,
+            run=asyncio.run,
+            config=CHECKSUMS,
+            fast_path=False,
+            stall=partial(stalled_read, fast_path=False),
+        ) as subject:
+            yield subject
+
+
+@pytest.mark.slow
+class TestBlockingBoto3TransportOverRclone(S3TransportTests):
+    capabilities = RCLONE
+
+    @pytest.fixture
+    def subject(self, rclone_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(rclone_endpoint, BlockingBoto3Transport, run=drive) as subject:
             yield subject
 
 
