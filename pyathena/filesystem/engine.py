@@ -18,7 +18,7 @@ from typing_extensions import Buffer
 from pyathena.filesystem.listing import Entry, bucket_entry, directory_entry, info_entry, parents, summary_entry
 from pyathena.filesystem.listings_cache import ListingsCache
 from pyathena.filesystem.options import Arguments, complete_options, part_options
-from pyathena.filesystem.paths import join, object_ref, split, split_version
+from pyathena.filesystem.paths import join, object_ref, split, split_object, split_version
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
 from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel, read_whole
 from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
@@ -107,11 +107,10 @@ class S3Engine:
 
     def ref(self, path: str, version_id: str | None = None) -> ObjectRef:
         """Return the object that a path names; of the version that it names, if the engine is aware of versions."""
-        named = None
         if self.version_aware:
             path, named = split_version(path)
-        ref = object_ref(path)
-        return ObjectRef(ref.bucket, ref.key, version_id or named)
+            version_id = version_id or named
+        return object_ref(path, version_id)
 
     def pin(self, ref: ObjectRef, arguments: Arguments | None = None, *, size: int | None = None) -> PinnedObject:
         """Return an object that is to stay the same in every request."""
@@ -628,26 +627,29 @@ class S3Engine:
             FileNotFoundError: with ``recursive``, a path is neither an object nor a directory. Nothing is deleted then.
             S3DeleteError: some could not be deleted; it holds which, and why. The others were.
         """
-        doomed: dict[str, dict[ObjectKey, None]] = {}
+        doomed: dict[str, dict[tuple[str, str | None], None]] = {}  # each key once, in order
         for path in paths:
             if recursive and isinstance(path, str):
                 bucket, key = split(path)
-                keys = [ObjectKey(found) for found in await self._keys_at_and_below(bucket, key, maxdepth)]
+                below = await self._keys_at_and_below(bucket, key, maxdepth)
+                doomed.setdefault(bucket, {}).update(dict.fromkeys((found, None) for found in below))
+            elif isinstance(path, str) and not self.version_aware:
+                bucket, key = split_object(path)
+                doomed.setdefault(bucket, {})[key, None] = None
             else:
                 ref = self.ref(path) if isinstance(path, str) else path
-                bucket, keys = ref.bucket, [ObjectKey(ref.key, ref.version_id)]
-            doomed.setdefault(bucket, {}).update(dict.fromkeys(keys))
+                doomed.setdefault(ref.bucket, {})[ref.key, ref.version_id] = None
         failures: list[S3Error] = []
         for bucket, found in doomed.items():
             try:
-                await self.remove_keys(bucket, list(found))
+                await self.remove_keys(bucket, [ObjectKey(*each) for each in found])
             except S3Error as error:  # the other buckets have nothing to do with it
                 failures.append(error)
         if failures:
             for failure in failures[1:]:
                 failures[0].add_note(str(failure))
             raise failures[0]
-        return [join(bucket, key.key) for bucket, found in doomed.items() for key in found]
+        return [join(bucket, key) for bucket, found in doomed.items() for key, _ in found]
 
     async def _keys_at_and_below(self, bucket: str, key: str, maxdepth: int | None) -> list[str]:
         if not bucket:
@@ -696,8 +698,7 @@ class S3Engine:
         try:
             results = await run_all(self.runtime, delete, batches, self.max_concurrency)
         finally:
-            for key in keys:
-                self.listings.forget(bucket, key.key)
+            self.listings.forget_all(bucket, (key.key for key in keys))
         errors = tuple(error for result in results for error in result.errors)
         if errors:
             denied = all(error.code == "AccessDenied" for error in errors)

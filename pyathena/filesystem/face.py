@@ -1061,7 +1061,7 @@ class Face:
         refuse_unknown(kwargs, "rm()")
         doomed: list[str | ObjectRef] = []
         for one in _strip_each(path):
-            if not await self._is_pattern(one, recursive=recursive):
+            if not has_magic(one) or not await self._is_pattern(one, recursive=recursive):
                 doomed.append(one)
                 continue
             matched = await self._matches(one, maxdepth)

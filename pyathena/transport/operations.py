@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -638,6 +639,7 @@ class ExpectedBytes:
         )
 
 
+@cache
 def operation_name(method: str) -> str:
     """Return S3's name of an operation that is given in snake case."""
     return "".join(word.title() for word in method.split("_"))
@@ -731,10 +733,6 @@ def _quoted(etag: str) -> str:
     return etag if etag.endswith('"') else f'"{etag}"'
 
 
-def _not_null(version_id: str | None) -> str | None:
-    return None if version_id in ("", "null") else version_id
-
-
 def _access_control(answer: Mapping[str, Any]) -> AccessControl:
     grants = []
     for grant in answer.get("Grants", ()):
@@ -786,27 +784,34 @@ def _version_page(answer: Answer) -> VersionPage:
 
 
 def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
-    told: dict[tuple[str | None, str | None], tuple[str, Mapping[str, Any]]] = {
-        (entry.get("Key"), entry.get("VersionId") or None): (kind, entry)
-        for kind in ("Deleted", "Errors")  # of a key in both, the error counts
-        for entry in answer.get(kind, ())
-    }
-    # The version that is called null is answered with or without that word, by server.
-    loosely = {(key, _not_null(version_id)): found for (key, version_id), found in told.items()}
+    gone, failed = (
+        {(entry.get("Key"), entry.get("VersionId") or None): entry for entry in answer.get(kind, ())}
+        for kind in ("Deleted", "Errors")
+    )
     deleted: list[DeletedObject] = []
     errors: list[DeleteError] = []
     for key in keys:
-        kind, entry = (
-            told.get((key.key, key.version_id))
-            or loosely.get((key.key, _not_null(key.version_id)))
-            or ("Errors", {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
-        )
-        if kind == "Deleted":
+        named = key.key, key.version_id
+        error = _entry_of(named, failed)  # of a key in both, the error counts
+        entry = gone.get(named) or _entry_of(named, gone) if error is None else None
+        if entry is not None:
             marker, marker_id = entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
             deleted.append(DeletedObject(key.key, key.version_id, marker, marker_id))
         else:
-            errors.append(DeleteError(key.key, key.version_id, entry.get("Code", ""), entry.get("Message", "")))
+            told = error or {"Code": "NoAnswer", "Message": "S3's answer does not name this key"}
+            errors.append(DeleteError(key.key, key.version_id, told.get("Code", ""), told.get("Message", "")))
     return DeleteResult(tuple(deleted), tuple(errors))
+
+
+def _entry_of(
+    named: tuple[str, str | None], told: Mapping[tuple[str | None, str | None], Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Return what an answer tells of a key. The version that is called null it names so, or not at all, by server."""
+    if not told:
+        return None
+    key, version_id = named
+    others = (version_id,) if version_id not in (None, "", "null") else (version_id, None, "null")
+    return next((told[key, other] for other in others if (key, other) in told), None)
 
 
 # Listings of versions and uploads go on after two markers; a token of ours is both.

@@ -111,6 +111,7 @@ _METADATA: Final = "x-amz-meta-"
 _PLAIN_VALUE: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~]+")
 # https://www.w3.org/TR/xml/#charsets
+_SPECIAL: Final = re.compile("[&<>\r\n]")
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 CHECKSUMS: Final[Mapping[str, Callable[[Buffer], bytes]]] = {
@@ -209,10 +210,9 @@ def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
     """Return the body of DeleteObjects; None if a key holds what XML cannot."""
     objects = []
     for named in delete["Objects"]:
-        version = named.get("VersionId")
         text = f"<Key>{_escaped(named['Key'])}</Key>"
-        if version is not None:
-            text += f"<VersionId>{_escaped(version)}</VersionId>"
+        if "VersionId" in named:
+            text += f"<VersionId>{_escaped(named['VersionId'])}</VersionId>"
         objects.append(f"<Object>{text}</Object>")
     document = "".join(objects)
     if _NO_XML.search(document):
@@ -224,7 +224,7 @@ def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
 
 def _escaped(text: str) -> str:
     # A parser makes one line feed of each line end that is not written as a reference.
-    return escape(text, {"\r": "&#13;", "\n": "&#10;"})
+    return escape(text, {"\r": "&#13;", "\n": "&#10;"}) if _SPECIAL.search(text) else text
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -300,11 +300,12 @@ def delete_answer(body: bytes) -> dict[str, Any]:
     """
     root, space = _document(body, "DeleteResult")
     answer: dict[str, Any] = {"Deleted": [], "Errors": []}
+    begin = len(space)
     for child in root:
-        entry: dict[str, Any] = {field.tag.removeprefix(space): field.text or "" for field in child}
+        entry: dict[str, Any] = {field.tag[begin:]: field.text or "" for field in child}
+        if "DeleteMarker" in entry:
+            entry["DeleteMarker"] = entry["DeleteMarker"] == "true"
         if child.tag == f"{space}Deleted":
-            if "DeleteMarker" in entry:
-                entry["DeleteMarker"] = entry["DeleteMarker"] == "true"
             answer["Deleted"].append(entry)
         elif child.tag == f"{space}Error":
             answer["Errors"].append(entry)
@@ -363,11 +364,21 @@ def _document(body: bytes, root: str) -> tuple[ElementTree.Element, str]:
     return element, space
 
 
+# RFC 9110, section 5.6.7
+_IMF_FIXDATE: Final = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+_NAMES_OF_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = {name: number for number, name in enumerate(_NAMES_OF_MONTHS, start=1)}
+
+
 def _iso_date(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _http_date(text: str) -> datetime:
+    match = _IMF_FIXDATE.fullmatch(text)
+    if match is not None and match[2] in _MONTHS:
+        day, month, year, hour, minute, second = match.groups()
+        return datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     time = parsedate_to_datetime(text)
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
