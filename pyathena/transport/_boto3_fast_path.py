@@ -296,6 +296,7 @@ class FastPath:
         if request is None or operation.bucket is None:
             raise StepAside("not plain")
         route = self._route(operation.bucket)
+        call.check()
         with _errors(operation, call):
             connection = self._connections.take(route.origin)
             try:

@@ -133,7 +133,7 @@ class Boto3Requests:
             params = {**params, "Body": _Body(params["Body"], abandonment)}
         with translated(operation.name, operation.bucket, operation.key, must_not_exist=operation.must_not_exist):
             client, fast = self._client(), self._fast()
-            with nullcontext() if fast is None else fast.watching(operation):
+            with abandonment.current(), nullcontext() if fast is None else fast.watching(operation):
                 answer: Mapping[str, Any] = getattr(client, operation.method)(**params)
         return answer
 

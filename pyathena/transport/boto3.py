@@ -7,13 +7,11 @@ boto3, botocore and urllib3 are known to this module and its ``_boto3_`` neighbo
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import os
 import threading
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +24,7 @@ from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
 from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_fast_path import FastPath
 from pyathena.transport._boto3_requests import Boto3Requests
+from pyathena.transport._threads import Job, Threads
 from pyathena.transport.errors import S3ClosedError, S3Error
 from pyathena.transport.operations import Operation, Operations
 from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher, PresignedOperation, S3Transport
@@ -69,11 +68,10 @@ class _ProcessState:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        """Guards the three below. An event loop takes it too, so it is held for moments only."""
+        """Guards the two below. An event loop takes it too, so it is held for moments only."""
         self.ended = threading.Condition(self.lock)
         """Told whenever a request has ended."""
-        self.executor: ThreadPoolExecutor | None = None
-        self.running: set[Future[Any]] = set()
+        self.threads: Threads | None = None
         self.in_flight = 0
         self.building = threading.Lock()
         """Guards the session and the clients. Making one takes long: an event loop must not take it."""
@@ -245,7 +243,6 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         state: _ProcessState,
         function: Callable[[Boto3Requests, Abandonment], T],
         abandonment: Abandonment,
-        *,
         under_way: bool = False,
     ) -> T:
         """Run a request here and now, unless the transport was closed before it was ``under_way``."""
@@ -256,8 +253,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
             state.in_flight += 1
             self._peak_in_flight = max(self._peak_in_flight, state.in_flight)
         try:
-            with abandonment.current():
-                return function(self._requests(state), abandonment)
+            return function(self._requests(state), abandonment)
         finally:
             with state.lock:
                 state.in_flight -= 1
@@ -283,8 +279,8 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         if state is None:
             return
         await self._all_ended(state)
-        if state.executor is not None:
-            state.executor.shutdown(wait=False)
+        if state.threads is not None:
+            state.threads.close()
         for client in (state.client, state.fast, state.signer):
             if client is not None:
                 client.close()
@@ -537,54 +533,43 @@ class ThreadedBoto3Transport(_Boto3Transport):
                 "ThreadedBoto3Transport needs an event loop: use AioS3FileSystem, or BlockingBoto3Transport"
             ) from None
         abandonment = Abandonment()
-        pending = self._submit(self._state(), function, abandonment)
-        answer = asyncio.wrap_future(pending, loop=loop)
-        answer.add_done_callback(_seen)
+        threads, job = self._submit(self._state(), function, abandonment, loop)
         try:
-            return await (asyncio.shield(answer) if write else answer)
+            return await (asyncio.shield(job.answer) if write else job.answer)
         except BaseException as interruption:
-            started = not pending.cancel()
+            started = not threads.withdraw(job)
             abandonment.abandon()
-            pending.add_done_callback(_let_go_late)
+            job.drop(let_go)
             if write and started and isinstance(interruption, asyncio.CancelledError):
-                await _outcome(answer)
+                await _outcome(job.answer)
             else:  # the coroutine may have been thrown away, even with its event loop
                 with suppress(RuntimeError):
-                    answer.cancel()
+                    job.answer.cancel()
             raise
+        finally:
+            del job  # it keeps the error, whose traceback keeps this frame
 
     def _submit(
-        self, state: _ProcessState, function: Callable[[Boto3Requests, Abandonment], T], abandonment: Abandonment
-    ) -> Future[T]:
+        self,
+        state: _ProcessState,
+        function: Callable[[Boto3Requests, Abandonment], T],
+        abandonment: Abandonment,
+        loop: asyncio.AbstractEventLoop,
+    ) -> tuple[Threads, Job[T]]:
         with state.lock:
             if self._closed:
                 raise self._closed_error()
-            if state.executor is None:
-                state.executor = ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="pyathena-s3")
-            # A thread is free for it, if not yet awake: closing waits for it.
-            under_way = len(state.running) < self._max_concurrency
-            run = partial(self._run, state, function, abandonment, under_way=under_way)
+            if state.threads is None:
+                state.threads = Threads(self._max_concurrency, "pyathena-s3")
             try:
-                pending = state.executor.submit(contextvars.copy_context().run, run)
+                return state.threads, state.threads.submit(partial(self._run, state, function, abandonment), loop)
             except RuntimeError as error:
-                abandonment.abandon()  # it was queued all the same, and a thread that is there may come to it
                 raise S3Error(f"No thread can be started: {error}", retryable=True) from error
-            state.running.add(pending)
-        pending.add_done_callback(partial(self._ended, state))
-        return pending
-
-    def _ended(self, state: _ProcessState, pending: Future[Any]) -> None:
-        with state.lock:
-            state.running.discard(pending)
 
     @override
     async def _all_ended(self, state: _ProcessState) -> None:
-        with state.lock:
-            running = [asyncio.wrap_future(pending) for pending in state.running]
-        for ended in running:
-            ended.add_done_callback(_seen)
-        if running:
-            await asyncio.wait(running)
+        if state.threads is not None:
+            await state.threads.all_ended()
 
 
 async def _outcome(answer: asyncio.Future[Any]) -> None:
@@ -592,15 +577,3 @@ async def _outcome(answer: asyncio.Future[Any]) -> None:
     while not answer.done():
         with suppress(asyncio.CancelledError):  # the caller raises the first one
             await asyncio.wait([answer])
-
-
-def _let_go_late(pending: Future[Any]) -> None:
-    """Give up the view in an answer that came too late."""
-    if not pending.cancelled() and pending.exception() is None:
-        let_go(pending.result())
-
-
-def _seen(answer: asyncio.Future[Any]) -> None:
-    """Take note of an error, so that nobody is warned of it where the caller has gone."""
-    if not answer.cancelled():
-        answer.exception()

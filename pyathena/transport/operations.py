@@ -792,26 +792,17 @@ def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
     errors: list[DeleteError] = []
     for key in keys:
         named = key.key, key.version_id
-        error = _entry_of(named, failed)  # of a key in both, the error counts
-        entry = gone.get(named) or _entry_of(named, gone) if error is None else None
-        if entry is not None:
+        if named not in gone and named not in failed and key.version_id in (None, "null"):
+            # The version that is called null is answered with or without that word, by server.
+            named = key.key, None if key.version_id == "null" else "null"
+        if named in gone and named not in failed:  # of a key in both, the error counts
+            entry = gone[named]
             marker, marker_id = entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
             deleted.append(DeletedObject(key.key, key.version_id, marker, marker_id))
         else:
-            told = error or {"Code": "NoAnswer", "Message": "S3's answer does not name this key"}
+            told = failed.get(named, {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
             errors.append(DeleteError(key.key, key.version_id, told.get("Code", ""), told.get("Message", "")))
     return DeleteResult(tuple(deleted), tuple(errors))
-
-
-def _entry_of(
-    named: tuple[str, str | None], told: Mapping[tuple[str | None, str | None], Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """Return what an answer tells of a key. The version that is called null it names so, or not at all, by server."""
-    if not told:
-        return None
-    key, version_id = named
-    others = (version_id,) if version_id not in (None, "", "null") else (version_id, None, "null")
-    return next((told[key, other] for other in others if (key, other) in told), None)
 
 
 # Listings of versions and uploads go on after two markers; a token of ours is both.

@@ -768,7 +768,9 @@ def test_a_read_that_was_done_when_it_was_cancelled_lets_go_of_the_buffer() -> N
         with memoryview(buffer) as view:
             read = transport.get_object_range(REF, ByteRange(0), into=view)
             read.send(None)
-            while transport._state().running:
+            threads = transport._state().threads
+            assert threads is not None
+            while threads._running:
                 time.sleep(0.001)  # noqa: ASYNC251 - the event loop must not learn of its end
             with pytest.raises(asyncio.CancelledError) as caught:
                 read.throw(asyncio.CancelledError())
