@@ -47,6 +47,7 @@ from pyathena.filesystem.transaction import DeferredFile, S3Transaction
 from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3NotFoundError
+from pyathena.transport.observing import ObservingTransport
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
 from pyathena.transport.retrying import RetryingTransport, RetryPolicy
 from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef, VersioningStatus
@@ -110,10 +111,18 @@ class Face:
         runtime = make_runtime(limit)
         compare_etags_only = options.get("local_expiry_check", False)
         self._transport = transport
+        on_request = options.get("on_request")
         if isinstance(transport, RetryingTransport):
             if options.get("retry") is not None:
                 raise ValueError("transport= is a RetryingTransport, which has its own policy; leave out retry=")
-        elif retry is not None:
+            if on_request is not None:
+                raise ValueError(
+                    "transport= is a RetryingTransport, and on_request= is to see each attempt: leave it out, and give "
+                    "RetryingTransport(ObservingTransport(…, on_request))"
+                )
+        elif on_request is not None or not isinstance(transport, ObservingTransport):
+            transport = ObservingTransport(transport, on_request)
+        if retry is not None and not isinstance(transport, RetryingTransport):
             if not isinstance(retry, RetryPolicy):
                 raise TypeError(f"retry= is a RetryPolicy, or None for a single attempt, got {retry!r}")
             transport = RetryingTransport(transport, retry, compare_etags_only=compare_etags_only, sleep=runtime.sleep)
@@ -144,7 +153,7 @@ class Face:
     def __reduce__(self) -> Any:
         first = {"connection": self.storage_args[0]} if self.storage_args else {}
         for name, live in {**self.storage_options, **first}.items():
-            if name in ("connection", "client"):
+            if name in ("connection", "client", "on_request"):
                 try:
                     pickle.dumps(live)
                 except Exception as error:
