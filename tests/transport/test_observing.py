@@ -251,7 +251,7 @@ def test_presigned_urls_are_no_requests(faulty: FaultyTransport, reports: list[R
     assert reports == []
 
 
-def test_credentials_are_refreshed_below_where_that_can_be_done(faulty: FaultyTransport) -> None:
+def test_credentials_are_refreshed_below_where_that_can_be_done() -> None:
     class Refreshing(InMemoryTransport):
         async def refresh_credentials(self) -> bool:
             return True
