@@ -48,6 +48,20 @@ def test_the_demo_ends_with_queries_whose_results_come_through_the_filesystem() 
     assert "read through AioS3FileSystem, with <ThreadedBoto3Transport" in ran.stdout
 
 
+def test_the_metrics_count_requests_and_attempts() -> None:
+    ran = run(program=EXAMPLES / "metrics.py")
+    assert ran.returncode == 0, ran.stderr
+    for counted in (
+        's3_requests_total{operation="PutObject",outcome="S3ThrottledError"} 1.0',
+        's3_requests_total{operation="PutObject",outcome="ok"} 1.0',
+        's3_requests_total{operation="HeadObject",outcome="S3NotFoundError"} 1.0',
+        's3_retries_total{operation="PutObject"} 1.0',
+        's3_bytes_total{direction="received"} 4.0',
+        's3_seconds_count{operation="GetObject"} 1.0',
+    ):
+        assert counted in ran.stdout
+
+
 def test_the_demo_is_short() -> None:
     assert len(DEMO.read_text().splitlines()) <= 120
 

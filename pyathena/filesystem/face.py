@@ -27,7 +27,6 @@ from typing_extensions import Buffer, TypeIs, override
 from pyathena.filesystem import objects, transfer
 from pyathena.filesystem.bulk import (
     check_pairs,
-    file_size,
     files_of,
     has_magic,
     local_sources,
@@ -41,12 +40,14 @@ from pyathena.filesystem.listings_cache import ListingsCache
 from pyathena.filesystem.opening import Opening
 from pyathena.filesystem.options import Arguments, refuse_unknown
 from pyathena.filesystem.paths import PROTOCOLS, split, split_version, strip_protocol
+from pyathena.filesystem.progress import Progress
 from pyathena.filesystem.reading import RangeReader, find_behind
 from pyathena.filesystem.settings import FileSystemOptions
 from pyathena.filesystem.transaction import DeferredFile, S3Transaction
 from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3NotFoundError
+from pyathena.transport.observing import ObservingTransport
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
 from pyathena.transport.retrying import RetryingTransport, RetryPolicy
 from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef, VersioningStatus
@@ -110,10 +111,18 @@ class Face:
         runtime = make_runtime(limit)
         compare_etags_only = options.get("local_expiry_check", False)
         self._transport = transport
+        on_request = options.get("on_request")
         if isinstance(transport, RetryingTransport):
             if options.get("retry") is not None:
                 raise ValueError("transport= is a RetryingTransport, which has its own policy; leave out retry=")
-        elif retry is not None:
+            if on_request is not None:
+                raise ValueError(
+                    "transport= is a RetryingTransport, and on_request= is to see each attempt: leave it out, and give "
+                    "RetryingTransport(ObservingTransport(…, on_request))"
+                )
+        elif on_request is not None or not isinstance(transport, ObservingTransport):
+            transport = ObservingTransport(transport, on_request)
+        if retry is not None and not isinstance(transport, RetryingTransport):
             if not isinstance(retry, RetryPolicy):
                 raise TypeError(f"retry= is a RetryPolicy, or None for a single attempt, got {retry!r}")
             transport = RetryingTransport(transport, retry, compare_etags_only=compare_etags_only, sleep=runtime.sleep)
@@ -144,7 +153,7 @@ class Face:
     def __reduce__(self) -> Any:
         first = {"connection": self.storage_args[0]} if self.storage_args else {}
         for name, live in {**self.storage_options, **first}.items():
-            if name in ("connection", "client"):
+            if name in ("connection", "client", "on_request"):
                 try:
                     pickle.dumps(live)
                 except Exception as error:
@@ -464,6 +473,7 @@ class Face:
         *,
         version_id: str | None = None,
         max_concurrency: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> bytes:
         """Read an object or a slice of it, in parallel ranges.
@@ -474,6 +484,7 @@ class Face:
             end: one past the last; negative counts from the end, None is the end.
             version_id: which version; the current one if None.
             max_concurrency: most requests in flight for this call, 1 or more.
+            callback: is told of the size, and of the bytes of each range.
             **kwargs: parameters of GetObject by S3's names.
 
         Raises:
@@ -487,6 +498,7 @@ class Face:
             version_id=version_id,
             arguments=self._arguments(kwargs, "cat_file()"),
             max_concurrency=max_concurrency,
+            progress=Progress(callback),
         )
 
     async def _cat(
@@ -495,6 +507,8 @@ class Face:
         recursive: bool = False,
         on_error: Literal["raise", "omit", "return"] = "raise",
         batch_size: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> bytes | dict[str, bytes | Exception]:
         """Read objects in parallel: one path gives its bytes, a list, a pattern or ``recursive`` a dict by path.
@@ -504,6 +518,8 @@ class Face:
             recursive: read what is below directories.
             on_error: raise what fails, omit it from the dict, or return the exception in its place.
             batch_size: most objects at a time; all that `max_concurrency` allows if None.
+            callback: is told of each object, and a branch of it of its bytes; of one object's bytes itself, where it
+                has no branches.
             **kwargs: parameters of GetObject by S3's names.
         """
         if on_error not in ("raise", "omit", "return"):
@@ -511,7 +527,9 @@ class Face:
         entries = await self._expand(path, recursive)
         names = [entry["name"] for entry in entries if entry.get("type") != "directory"]
         arguments = self._arguments(kwargs, "cat()")
-        read = await self._engine.read_many(names, arguments, batch_size, stop_on_error=on_error == "raise")
+        read = await self._engine.read_many(
+            names, arguments, batch_size, stop_on_error=on_error == "raise", progress=Progress(callback)
+        )
         if isinstance(path, (str, os.PathLike)) and not recursive and names == [strip_protocol(path)]:
             (only,) = read
             if isinstance(only, bytes):
@@ -595,6 +613,7 @@ class Face:
         *,
         chunksize: int | None = None,
         max_concurrency: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> None:
         """Write an object, in parallel parts if it is large. In a transaction it appears when that ends.
@@ -605,9 +624,11 @@ class Face:
             mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is.
             chunksize: bytes of a part, 5 MiB or more.
             max_concurrency: most requests in flight for this call, 1 or more.
+            callback: is told of the size, and of the bytes of each part.
             **kwargs: parameters of PutObject by S3's names (``ContentType=…``).
         """
         arguments = self._arguments(kwargs, "pipe_file()")
+        progress = Progress(callback)
         if self._intrans:
             self._refuse_to_block()
             writer = self._engine.writer(
@@ -617,9 +638,12 @@ class Face:
                 arguments=arguments,
             )
             self._defer(writer)
+            size = memoryview(value).nbytes
+            progress.begin(size)
             await writer.open()
             await writer.write(value)
             await writer.close()
+            progress.advance(size)
             return
         await self._engine.write(
             strip_protocol(path),
@@ -628,6 +652,7 @@ class Face:
             arguments=arguments,
             part_size=chunksize,
             max_concurrency=max_concurrency,
+            progress=progress,
         )
 
     async def _pipe(
@@ -635,9 +660,11 @@ class Face:
         path: Path | Mapping[Path, Buffer],
         value: Buffer | None = None,
         batch_size: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> None:
-        """Write one object, or those of a dict in parallel."""
+        """Write one object, or those of a dict in parallel; ``callback`` is told as in `put`."""
         if isinstance(path, (str, os.PathLike)):
             if value is None:
                 raise TypeError(f"pipe() needs the bytes for {path!r}")
@@ -645,8 +672,12 @@ class Face:
         elif not isinstance(path, Mapping):
             raise TypeError(f"pipe() takes a path and its bytes, or a dict of these, got {type(path).__name__}")
 
+        progress = Progress(callback)
+        progress.begin(len(path))
+
         async def write(each: tuple[Path, Buffer]) -> None:
-            await self._pipe_file(*each, **kwargs)
+            with progress.of("", os.fspath(each[0])) as child:
+                await self._pipe_file(*each, callback=child, **kwargs)
 
         await run_all(self._engine.runtime, write, list(path.items()), self._engine.limit(batch_size))
 
@@ -705,6 +736,7 @@ class Face:
         version_id: str | None = None,
         preserve_etag: bool | None = None,
         max_concurrency: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> None:
         """Copy an object within S3, in parallel parts if it is large.
@@ -715,6 +747,7 @@ class Face:
             version_id: which version of it; the current one if None.
             preserve_etag: copy what was uploaded in parts in the same parts.
             max_concurrency: most requests in flight for this call, 1 or more.
+            callback: is told of the size, and of the bytes of each part.
             **kwargs: parameters of CopyObject by S3's names. As S3 has it, those of content, metadata and tags count
                 only with ``MetadataDirective="REPLACE"`` or ``TaggingDirective="REPLACE"``.
 
@@ -729,6 +762,7 @@ class Face:
             version_id=version_id,
             preserve_etag=bool(preserve_etag),
             max_concurrency=max_concurrency,
+            progress=Progress(callback),
         )
 
     async def _copy(
@@ -751,7 +785,8 @@ class Face:
             on_error: ``ignore`` passes over objects that are gone, which is the default with ``recursive``.
             maxdepth: levels to go down, 1 or more.
             batch_size: most objects at a time.
-            callback: is told of each object.
+            callback: is told of each object, and a branch of it of its bytes; of one object's bytes itself, where it
+                has no branches.
             **kwargs: as for `cp_file`.
         """
         if maxdepth is not None and maxdepth < 1:
@@ -759,18 +794,19 @@ class Face:
         pairs = await self._copy_pairs(path1, path2, recursive, maxdepth)
         check_pairs(pairs)
         ignore = (on_error or ("ignore" if recursive else "raise")) == "ignore"
-        callback.set_size(len(pairs))
+        progress = Progress(callback)
+        progress.begin(len(pairs))
 
         async def copy(source: str, target: str) -> None:
-            try:
-                await self._cp_file(source, target, **kwargs)
-            except S3NotFoundError as error:
-                # That the source is gone may be passed over, that the target's bucket is not there may not.
-                of_source = error.operation == "HeadObject" and error.bucket == split(source)[0]
-                passed_over = ignore or (not recursive and await self._engine.is_directory(source))
-                if not of_source or not passed_over:
-                    raise
-            callback.relative_update(1)
+            with progress.of(source, target) as child:
+                try:
+                    await self._cp_file(source, target, callback=child, **kwargs)
+                except S3NotFoundError as error:
+                    # That the source is gone may be passed over, that the target's bucket is not there may not.
+                    of_source = error.operation == "HeadObject" and error.bucket == split(source)[0]
+                    passed_over = ignore or (not recursive and await self._engine.is_directory(source))
+                    if not of_source or not passed_over:
+                        raise
 
         await run_pairs(self._engine, copy, pairs, batch_size)
 
@@ -814,14 +850,28 @@ class Face:
             await self._rm_file(path1)
 
     async def _mv(
-        self, path1: Path, path2: Path, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any
+        self,
+        path1: Path,
+        path2: Path,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
+        **kwargs: Any,
     ) -> None:
-        """Move objects within S3: copy them, and then delete those that were copied, and no others."""
+        """Move objects within S3: copy them, and then delete those that were copied, and no others.
+
+        ``callback`` is told as in `copy`. The other arguments are those of `copy` too.
+        """
         pairs = [each for each in await self._copy_pairs(path1, path2, recursive, maxdepth) if each[0] != each[1]]
         check_pairs(pairs, moving=True)
 
+        progress = Progress(callback)
+        progress.begin(len(pairs))
+
         async def copy(source: str, target: str) -> str:
-            await self._cp_file(source, target, **kwargs)
+            with progress.of(source, target) as child:
+                await self._cp_file(source, target, callback=child, **kwargs)
             return source
 
         copied = await run_pairs(self._engine, copy, pairs, None)
@@ -864,10 +914,8 @@ class Face:
             **kwargs: parameters of PutObject by S3's names.
         """
         local = os.fspath(lpath)
-        size = await self._engine.runtime.offload(file_size, local)
-        if size is None:
+        if await self._engine.runtime.offload(os.path.isdir, local):
             return
-        callback.set_size(size)
         await transfer.put_file(
             self._engine,
             local,
@@ -876,7 +924,7 @@ class Face:
             arguments=self._arguments(kwargs, "put_file()"),
             part_size=chunksize,
             max_concurrency=max_concurrency,
-            progress=callback.relative_update,
+            progress=Progress(callback),
         )
 
     async def _put(
@@ -895,7 +943,8 @@ class Face:
             lpath: a file, a directory, a pattern, or a list of files.
             rpath: where to, or for a list one target each.
             recursive: upload what is below directories.
-            callback: is told of each file, and of its bytes.
+            callback: is told of each file, and a branch of it of its bytes; of one file's bytes itself, where it
+                has no branches.
             maxdepth: levels to go down, 1 or more.
             batch_size: most files at a time.
             **kwargs: as for `put_file`.
@@ -912,12 +961,12 @@ class Face:
         pairs = pair(files, asked, target, target_is_directory=into, pattern=pattern)
         pairs = await self._engine.runtime.offload(files_of, pairs)
         check_pairs(pairs)
-        callback.set_size(len(pairs))
+        progress = Progress(callback)
+        progress.begin(len(pairs))
 
         async def put(source: str, target: str) -> None:
-            with callback.branched(source, target) as child:
+            with progress.of(source, target) as child:
                 await self._put_file(source, target, callback=child, **kwargs)
-            callback.relative_update(1)
 
         await run_pairs(self._engine, put, pairs, batch_size)
 
@@ -948,10 +997,10 @@ class Face:
             S3PreconditionError: it was replaced while it was read.
         """
         if hasattr(lpath if outfile is None else outfile, "write"):
-            data = await self._cat_file(rpath, version_id=version_id, max_concurrency=max_concurrency, **kwargs)
-            callback.set_size(len(data))
+            data = await self._cat_file(
+                rpath, version_id=version_id, max_concurrency=max_concurrency, callback=callback, **kwargs
+            )
             await self._engine.runtime.offload((lpath if outfile is None else outfile).write, data)
-            callback.relative_update(len(data))
             return
         try:
             await self._download(rpath, os.fspath(lpath), callback, version_id, max_concurrency, kwargs)
@@ -976,8 +1025,7 @@ class Face:
             version_id=version_id,
             arguments=self._arguments(given, "get_file()"),
             max_concurrency=max_concurrency,
-            expect=callback.set_size,
-            progress=callback.relative_update,
+            progress=Progress(callback),
         )
 
     async def _get(
@@ -999,7 +1047,8 @@ class Face:
             rpath: an object, a directory, a pattern, or a list of objects.
             lpath: where to, or for a list one file each.
             recursive: download what is below directories.
-            callback: is told of each object, and of its bytes.
+            callback: is told of each object, and a branch of it of its bytes; of one object's bytes itself, where it
+                has no branches.
             maxdepth: levels to go down, 1 or more.
             batch_size: most objects at a time.
             version_id: which version of each; the current one if None.
@@ -1018,16 +1067,16 @@ class Face:
         single = not recursive and not into and len(pairs) == 1
         root = target if isinstance(target, str) and not single else None
         await self._engine.runtime.offload(make_room, root, [local for _, local in pairs])
-        callback.set_size(len(pairs))
+        progress = Progress(callback)
+        progress.begin(len(pairs))
 
         async def get(source: str, local: str) -> None:
-            with callback.branched(source, local) as child:
+            with progress.of(source, local) as child:
                 try:
                     await self._download(source, local, child, version_id, max_concurrency, kwargs)
                 except S3NotFoundError:
                     if recursive or not await self._engine.is_directory(source):
                         raise
-            callback.relative_update(1)
 
         await run_pairs(self._engine, get, pairs, batch_size)
 
@@ -1044,6 +1093,8 @@ class Face:
         recursive: bool = False,
         batch_size: int | None = None,
         maxdepth: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> list[str]:
         """Delete objects, a thousand a request; return the paths of what was deleted.
@@ -1053,6 +1104,7 @@ class Face:
             recursive: delete what is below directories; of a bucket it empties it, and deletes it if that is allowed.
             batch_size: changes nothing; S3 takes a thousand.
             maxdepth: with ``recursive``, levels to go down, 1 or more; what is deeper stays.
+            callback: is told of the number of keys, and of those of each request.
 
         Raises:
             FileNotFoundError: with ``recursive`` or of a pattern, there is nothing. Nothing is deleted then.
@@ -1069,7 +1121,7 @@ class Face:
                 raise FileNotFoundError(errno.ENOENT, "There is nothing that this matches", one)
             doomed += [name for name, entry in matched.items() if recursive and _is_directory(entry)]
             doomed += [ObjectRef(*split(name)) for name, entry in matched.items() if not _is_directory(entry)]
-        removed = await self._engine.remove(doomed, recursive=recursive, maxdepth=maxdepth)
+        removed = await self._engine.remove(doomed, recursive=recursive, maxdepth=maxdepth, progress=Progress(callback))
         if recursive and maxdepth is None and self._engine.allow_bucket_deletion:
             for one in _strip_each(path):
                 bucket, key = split(one)

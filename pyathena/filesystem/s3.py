@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from fsspec.asyn import AsyncFileSystem, get_loop
 from fsspec.spec import AbstractFileSystem
@@ -45,6 +45,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+_LIVE: Final = ("connection", "transport", "client", "loop", "on_request")
+"""Arguments that are live objects."""
+
 
 class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec's metaclass, which has no public name
     """fsspec's instance cache, but for instances that hold a live object, and for those that were closed.
@@ -55,7 +58,7 @@ class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec'
 
     @override
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if args or any(kwargs.get(name) is not None for name in ("connection", "transport", "client", "loop")):
+        if args or any(kwargs.get(name) is not None for name in _LIVE):
             kwargs["skip_instance_cache"] = True
         instance = super().__call__(*args, **kwargs)
         if instance.closed:

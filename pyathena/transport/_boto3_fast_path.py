@@ -36,6 +36,7 @@ from pyathena.transport._sockets import Connection, Connections, Origin
 from pyathena.transport.error_answers import error_of_answer
 from pyathena.transport.errors import S3ChecksumError, S3ConnectionError, S3Error, S3ServerError, S3TimeoutError
 from pyathena.transport.operations import ExpectedBytes, Operation, operation_name
+from pyathena.transport.told import tell_request_id
 from pyathena.transport.values import ObjectRange
 from pyathena.transport.wire.http1 import Head, ProtocolError, request_head
 from pyathena.transport.wire.s3 import (
@@ -305,6 +306,7 @@ class FastPath:
                     head = connection.answer(request.method)
                     if head.status not in (200, 204, 206):
                         raise self._refused(operation, head, connection.document())
+                    tell_request_id(head.headers.get("x-amz-request-id"))
                     yield head, connection
             finally:
                 self._connections.give(connection)  # closed, unless the whole answer was received

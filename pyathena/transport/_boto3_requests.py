@@ -18,6 +18,7 @@ from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_fast_path import FAST, FastPath, StepAside
 from pyathena.transport.errors import S3ConnectionError, S3TimeoutError
 from pyathena.transport.operations import ExpectedBytes, Operation
+from pyathena.transport.told import tell_request_id
 from pyathena.transport.values import ObjectRange
 
 __all__ = ["Boto3Requests"]
@@ -135,6 +136,7 @@ class Boto3Requests:
             client, fast = self._client(), self._fast()
             with abandonment.current(), nullcontext() if fast is None else fast.watching(operation):
                 answer: Mapping[str, Any] = getattr(client, operation.method)(**params)
+            tell_request_id(answer.get("ResponseMetadata", {}).get("RequestId"))
         return answer
 
 

@@ -31,6 +31,7 @@ from pyathena.testing.conformance import (
 from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transport
 from pyathena.transport.errors import S3InvalidRangeError, S3NotFoundError
 from pyathena.transport.memory import InMemoryTransport
+from pyathena.transport.observing import ObservingTransport, RequestReport
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.retrying import RetryingTransport
 from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRef
@@ -133,6 +134,15 @@ class TestRetryingTransport(S3TransportTests):
     @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
     def subject(self, request: pytest.FixtureRequest) -> TransportUnderTest:
         return in_memory_subject(request.param, RetryingTransport)
+
+
+class TestObservingTransport(S3TransportTests):
+    capabilities = ALL_CAPABILITIES - {"presigned_urls"}
+
+    @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
+    def subject(self, request: pytest.FixtureRequest) -> TransportUnderTest:
+        reports: list[RequestReport] = []
+        return in_memory_subject(request.param, lambda transport: ObservingTransport(transport, reports.append))
 
 
 def in_memory_subject(run: Runner, wrap: Callable[[S3Transport], S3Transport]) -> TransportUnderTest:
