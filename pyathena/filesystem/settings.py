@@ -43,6 +43,7 @@ class FileSystemOptions(ConnectOptions, total=False):
             its own policy.
         username: another name for ``key``.
         password: another name for ``secret``.
+        skip_instance_cache: fsspec's: make an instance of its own, whether or not there is one of the same options.
     """
 
     max_concurrency: int | None
@@ -65,3 +66,4 @@ class FileSystemOptions(ConnectOptions, total=False):
     retry: RetryPolicy | None
     username: str | None
     password: str | None
+    skip_instance_cache: bool

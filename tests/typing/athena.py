@@ -35,9 +35,9 @@ def connections() -> None:
     assert_type(pyathena.connect(cursor_class=DictCursor).cursor(), DictCursor)
     with connection as entered:
         assert_type(entered, Connection[Cursor])
-    pyathena.connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # must be refused
-    pyathena.connect(poll_interval="1")  # type: ignore[call-overload]  # must be refused
-    pyathena.connect(cursor_class=int)  # type: ignore[type-var]  # must be refused
+    pyathena.connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # reportCallIssue: must be refused
+    pyathena.connect(poll_interval="1")  # type: ignore[call-overload]  # reportArgumentType: must be refused
+    pyathena.connect(cursor_class=int)  # type: ignore[type-var]  # reportCallIssue reportArgumentType: must be refused
 
 
 def synchronous(connection: Connection[Cursor]) -> None:
@@ -55,10 +55,10 @@ def synchronous(connection: Connection[Cursor]) -> None:
     with connection.cursor(DictCursor) as rows:
         assert_type(rows.execute("SELECT 1").fetchone(), dict[str, Any] | None)
         assert_type([row for row in rows], list[dict[str, Any]])  # noqa: C416 - that it can be iterated over is shown
-    cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # must be refused
-    cursor.execute("SELECT 1", work_group=1)  # type: ignore[arg-type]  # must be refused
-    cursor.execute(1)  # type: ignore[arg-type]  # must be refused
-    cursor.execute("SELECT 1", 1)  # type: ignore[arg-type]  # must be refused
+    cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # reportCallIssue: must be refused
+    cursor.execute("SELECT 1", work_group=1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
+    cursor.execute(1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
+    cursor.execute("SELECT 1", 1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
 
 
 def tables(connection: Connection[Cursor]) -> None:
@@ -72,7 +72,7 @@ def tables(connection: Connection[Cursor]) -> None:
     assert_type(polars.as_polars(), pl.DataFrame)
     assert_type(polars.as_arrow(), pa.Table)
     assert_type(polars.iter_chunks(), Iterator[pl.DataFrame])
-    pandas.execute("SELECT 1", na_values=1)  # type: ignore[arg-type]  # must be refused
+    pandas.execute("SELECT 1", na_values=1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
 
 
 async def aio_connections() -> None:
@@ -83,9 +83,9 @@ async def aio_connections() -> None:
     assert_type(await pyathena.aio_connect(cursor_class=AioDictCursor), AioConnection[AioDictCursor])
     async with connection as entered:
         assert_type(entered, AioConnection[AioCursor])
-    await pyathena.aio_connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # must be refused
-    pyathena.connect(cursor_class=AioCursor)  # type: ignore[type-var]  # must be refused
-    connection.cursor(Cursor)  # type: ignore[type-var]  # must be refused
+    await pyathena.aio_connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # reportCallIssue: must be refused
+    pyathena.connect(cursor_class=AioCursor)  # type: ignore[type-var]  # reportCallIssue reportArgumentType: must be refused
+    connection.cursor(Cursor)  # type: ignore[type-var]  # reportCallIssue reportArgumentType: must be refused
 
 
 async def asynchronous(connection: AioConnection[AioCursor]) -> None:
@@ -94,7 +94,7 @@ async def asynchronous(connection: AioConnection[AioCursor]) -> None:
         assert_type(await cursor.fetchone(), tuple[Any, ...] | None)
         assert_type(await cursor.fetchmany(), list[tuple[Any, ...]])
         assert_type([row async for row in cursor], list[tuple[Any, ...]])
-        await cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # must be refused
+        await cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # reportCallIssue: must be refused
     rows = await connection.cursor(AioDictCursor).execute("SELECT 1")
     assert_type(await rows.fetchall(), list[dict[str, Any]])
     async for row in rows:

@@ -1,0 +1,4 @@
+from abc import ABCMeta
+from collections.abc import MutableMapping
+
+class FSMap(MutableMapping[str, bytes], metaclass=ABCMeta): ...
