@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from pyathena.filesystem import s3
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +61,40 @@ def expected(marks: re.Pattern[str]) -> Errors:
         for mark in marks.findall(line)
         for each in mark.split()
     )
+
+
+FSSPECS_ATTRIBUTES = {
+    "DEFAULT_BLOCK_SIZE",
+    "async_impl",
+    "blocksize",
+    "cachable",
+    "cache",
+    "disable_throttling",
+    "fileno",
+    "from_dict",
+    "from_json",
+    "fsid",
+    "isatty",
+    "mirror_sync_methods",
+    "readinto1",
+    "sep",
+    "tree",
+    "truncate",
+}
+"""What has no type to mypy, as fsspec has none: settings of its classes, its caches, and what hardly anybody calls."""
+
+
+def test_mypy_knows_every_public_name_of_the_filesystems_and_files(environment: Path, tmp_path: Path) -> None:
+    names = {face: [name for name in dir(getattr(s3, face)) if not name.startswith("_")] for face in s3.__all__}
+    lines = [f"from pyathena.filesystem.s3 import {', '.join(names)}"]
+    for face, members in names.items():
+        lines += [f"def of_{face}(it: {face}) -> None:", *(f"    reveal_type(it.{name})" for name in members)]
+    (tmp_path / "every.py").write_text("\n".join(lines))
+    told = run(str(environment / "mypy"), "--strict", "--output", "json", "every.py", cwd=tmp_path)
+    revealed = [json.loads(line) for line in told.splitlines()]
+    assert len(revealed) == sum(map(len, names.values())), told
+    unknown = {each["line"] for each in revealed if each["message"] == 'Revealed type is "Any"'}
+    assert {lines[line - 1].strip(" )").partition(".")[2] for line in unknown} <= FSSPECS_ATTRIBUTES
 
 
 @pytest.mark.parametrize("fsspec", ["unknown to mypy", "read by mypy"])

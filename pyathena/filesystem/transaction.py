@@ -50,6 +50,7 @@ class S3Transaction(Transaction):
 
     if TYPE_CHECKING:
         # fsspec's, which has no types.
+        fs: Any
         files: deque[DeferredFile]
 
         @override

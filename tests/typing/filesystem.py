@@ -144,6 +144,7 @@ def synchronous(fs: S3FileSystem, mode: str) -> None:
         assert_type(f.url(), str)
     with fs.open(KEY, "xb") as f:
         assert_type(f.write(b"bytes"), int)
+        f.writelines([b"a", memoryview(b"b")])
         f.write("text")  # type: ignore[arg-type]  # reportArgumentType: must be refused
     fs.close()
 
