@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import io
 import os
 import pickle
 import posixpath
 import re
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -55,11 +54,12 @@ from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef
 if TYPE_CHECKING:
     from pyathena.transport.boto3 import BlockingBoto3Transport, S3ClientLike, ThreadedBoto3Transport
 
-__all__ = ["Face", "Path"]
+__all__ = ["Face", "OnError", "Path"]
 
 T = TypeVar("T")
 
 Path: TypeAlias = "str | os.PathLike[str]"
+OnError: TypeAlias = Literal["omit", "raise"] | Callable[[OSError], object]
 
 _DEFAULT_MAX_CONCURRENCY: Final = 64
 _DEFAULT_RETRY: Final = RetryPolicy()
@@ -74,10 +74,9 @@ class Face:
     _engine: S3Engine
     _transport: S3Transport
     _owned: S3Transport | None
-    # fsspec's: whether a transaction is under way, and which.
+    # fsspec's: whether a transaction is under way, and what the instance was made of.
     _intrans: bool
-    transaction: Any
-    # fsspec's too: what the instance was made of.
+    transaction: S3Transaction
     storage_args: tuple[Any, ...]
     storage_options: dict[str, Any]
 
@@ -251,6 +250,18 @@ class Face:
         """Tell whether a path is a directory (keys begin with it and a slash), a bucket or the root."""
         return await self._engine.is_directory(strip_protocol(path))
 
+    @overload
+    async def _ls(
+        self, path: Path, detail: Literal[False] = False, refresh: bool = False, versions: bool = False, **kwargs: Any
+    ) -> list[str]: ...
+    @overload
+    async def _ls(
+        self, path: Path, detail: Literal[True], refresh: bool = False, versions: bool = False, **kwargs: Any
+    ) -> list[Entry]: ...
+    @overload
+    async def _ls(
+        self, path: Path, detail: bool, refresh: bool = False, versions: bool = False, **kwargs: Any
+    ) -> list[Entry] | list[str]: ...
     async def _ls(
         self, path: Path, detail: bool = False, refresh: bool = False, versions: bool = False, **kwargs: Any
     ) -> list[Entry] | list[str]:
@@ -271,6 +282,39 @@ class Face:
             return _names_or_all(await objects.list_directory_versions(self._engine, stripped), detail=detail)
         return _names_or_all(await self._engine.list_directory(stripped, refresh=refresh), detail=detail)
 
+    @overload
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: Literal[False] = False,
+        *,
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> list[str]: ...
+    @overload
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        *,
+        detail: Literal[True],
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> dict[str, Entry]: ...
+    @overload
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        *,
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> dict[str, Entry] | list[str]: ...
     async def _find(
         self,
         path: Path,
@@ -295,12 +339,48 @@ class Face:
         entries = await self._engine.find(strip_protocol(path), maxdepth=maxdepth, withdirs=withdirs, prefix=prefix)
         return entries if detail else list(entries)
 
+    @overload
+    def _walk(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: OnError = "omit",
+        *,
+        detail: Literal[False] = False,
+        refresh: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[str, list[str], list[str]]]: ...
+    @overload
+    def _walk(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: OnError = "omit",
+        *,
+        detail: Literal[True],
+        refresh: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[str, dict[str, Entry], dict[str, Entry]]]: ...
+    @overload
+    def _walk(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: OnError = "omit",
+        *,
+        detail: bool,
+        refresh: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[str, Any, Any]]: ...
     async def _walk(
         self,
         path: Path,
         maxdepth: int | None = None,
         topdown: bool = True,
-        on_error: Literal["omit", "raise"] | Callable[[OSError], object] = "omit",
+        on_error: OnError = "omit",
         *,
         detail: bool = False,
         refresh: bool = False,
@@ -346,6 +426,23 @@ class Face:
         if not topdown:
             yield step
 
+    @overload
+    async def _du(
+        self,
+        path: Path,
+        total: Literal[True] = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        **kwargs: Any,
+    ) -> int: ...
+    @overload
+    async def _du(
+        self, path: Path, total: Literal[False], maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
+    ) -> dict[str, int]: ...
+    @overload
+    async def _du(
+        self, path: Path, total: bool, maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
+    ) -> int | dict[str, int]: ...
     async def _du(
         self,
         path: Path,
@@ -420,6 +517,18 @@ class Face:
             found[name] = directory_entry(*split(name))
         return found
 
+    @overload
+    async def _glob(
+        self, path: Path, maxdepth: int | None = None, *, detail: Literal[False] = False, **kwargs: Any
+    ) -> list[str]: ...
+    @overload
+    async def _glob(
+        self, path: Path, maxdepth: int | None = None, *, detail: Literal[True], **kwargs: Any
+    ) -> dict[str, Entry]: ...
+    @overload
+    async def _glob(
+        self, path: Path, maxdepth: int | None = None, *, detail: bool, **kwargs: Any
+    ) -> dict[str, Entry] | list[str]: ...
     async def _glob(
         self, path: Path, maxdepth: int | None = None, *, detail: bool = False, refresh: bool = False, **kwargs: Any
     ) -> dict[str, Entry] | list[str]:
@@ -501,6 +610,39 @@ class Face:
             progress=Progress(callback),
         )
 
+    @overload
+    async def _cat(
+        self,
+        path: list[str] | list[Path] | tuple[Path, ...],
+        recursive: bool = False,
+        on_error: Literal["raise", "omit"] = "raise",
+        batch_size: int | None = None,
+        *,
+        callback: Callback = ...,
+        **kwargs: Any,
+    ) -> dict[str, bytes]: ...
+    @overload
+    async def _cat(
+        self,
+        path: Path | Sequence[Path],
+        recursive: bool = False,
+        on_error: Literal["raise", "omit"] = "raise",
+        batch_size: int | None = None,
+        *,
+        callback: Callback = ...,
+        **kwargs: Any,
+    ) -> bytes | dict[str, bytes]: ...
+    @overload
+    async def _cat(
+        self,
+        path: Path | Sequence[Path],
+        recursive: bool = False,
+        *,
+        on_error: Literal["return"],
+        batch_size: int | None = None,
+        callback: Callback = ...,
+        **kwargs: Any,
+    ) -> bytes | dict[str, bytes | Exception]: ...
     async def _cat(
         self,
         path: Path | Sequence[Path],
@@ -510,7 +652,7 @@ class Face:
         *,
         callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
-    ) -> bytes | dict[str, bytes | Exception]:
+    ) -> bytes | dict[str, Any]:
         """Read objects in parallel: one path gives its bytes, a list, a pattern or ``recursive`` a dict by path.
 
         Args:
@@ -541,6 +683,29 @@ class Face:
             if on_error == "return" or not isinstance(data, Exception)
         }
 
+    @overload
+    async def _cat_ranges(
+        self,
+        paths: Sequence[Path],
+        starts: Sequence[int | None] | int | None,
+        ends: Sequence[int | None] | int | None,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        on_error: Literal["return"] = "return",
+        **kwargs: Any,
+    ) -> list[bytes | Exception]: ...
+    @overload
+    async def _cat_ranges(
+        self,
+        paths: Sequence[Path],
+        starts: Sequence[int | None] | int | None,
+        ends: Sequence[int | None] | int | None,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        *,
+        on_error: Literal["raise"],
+        **kwargs: Any,
+    ) -> list[bytes]: ...
     async def _cat_ranges(
         self,
         paths: Sequence[Path],
@@ -550,7 +715,7 @@ class Face:
         batch_size: int | None = None,
         on_error: Literal["return", "raise"] = "return",
         **kwargs: Any,
-    ) -> list[bytes | Exception]:
+    ) -> list[bytes | Exception] | list[bytes]:
         """Read slices of objects in parallel, those of one object that are near each other in one request.
 
         Args:
@@ -1306,112 +1471,6 @@ class Face:
         stripped, version_id = split_version(strip_protocol(path))
         bucket, key = split(stripped)
         return bucket, key or None, version_id
-
-    if TYPE_CHECKING:
-        # Made of the coroutines above: see `_mirror`.
-        def info(self, path: Path, **kwargs: Any) -> Entry: ...
-        def exists(self, path: Path, **kwargs: Any) -> bool: ...
-        @overload
-        def ls(self, path: Path, detail: Literal[False] = False, **kwargs: Any) -> list[str]: ...
-        @overload
-        def ls(self, path: Path, detail: Literal[True], **kwargs: Any) -> list[Entry]: ...
-        @overload
-        def ls(self, path: Path, detail: bool, **kwargs: Any) -> list[Entry] | list[str]: ...
-        def ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]: ...
-        def cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes: ...
-        def cat_ranges(
-            self,
-            paths: Sequence[Path],
-            starts: Sequence[int | None] | int | None,
-            ends: Sequence[int | None] | int | None,
-            max_gap: int | None = None,
-            batch_size: int | None = None,
-            on_error: Literal["return", "raise"] = "return",
-        ) -> list[bytes | Exception]: ...
-        def pipe_file(
-            self, path: Path, value: Buffer, mode: Literal["overwrite", "create"] = "overwrite", **kwargs: Any
-        ) -> None: ...
-        def rm_file(self, path: Path) -> None: ...
-        def rm(
-            self, path: Path | Sequence[Path], recursive: bool = False, maxdepth: int | None = None
-        ) -> list[str]: ...
-        @overload
-        def find(
-            self,
-            path: Path,
-            maxdepth: int | None = None,
-            withdirs: bool = False,
-            *,
-            detail: Literal[False] = False,
-            prefix: str = "",
-        ) -> list[str]: ...
-        @overload
-        def find(
-            self,
-            path: Path,
-            maxdepth: int | None = None,
-            withdirs: bool = False,
-            *,
-            detail: Literal[True],
-            prefix: str = "",
-        ) -> dict[str, Entry]: ...
-        def find(self, *args: Any, **kwargs: Any) -> Any: ...
-        def makedirs(self, path: Path, exist_ok: bool = False) -> None: ...
-        def walk(self, path: Path, maxdepth: int | None = None, **kwargs: Any) -> Iterator[tuple[str, Any, Any]]: ...
-        def mkdir(
-            self,
-            path: Path,
-            create_parents: bool = True,
-            *,
-            acl: str | None = None,
-            region_name: str | None = None,
-        ) -> None: ...
-
-
-_WITHOUT_MIRROR: Final = frozenset(["copy_pairs", "download", "expand", "expand_one", "is_pattern", "matches", "pairs"])
-
-
-def _mirror(name: str) -> Callable[..., Any]:
-    """Make the synchronous method of a coroutine method.
-
-    fsspec would make one too, for each instance, but its way to wait turns a `CancelledError` into the result None.
-    """
-
-    def method(self: Face, *args: Any, **kwargs: Any) -> Any:
-        return self._run(getattr(self, f"_{name}"), *args, **kwargs)
-
-    coroutine = getattr(Face, f"_{name}")
-    method.__name__ = name
-    method.__qualname__ = f"{Face.__name__}.{name}"
-    method.__doc__ = coroutine.__doc__
-    method.__signature__ = inspect.signature(coroutine)  # type: ignore[attr-defined]  # PEP 362 lets one set it
-    return method
-
-
-MIRRORED: Final = tuple(
-    name[1:]
-    for name, method in vars(Face).items()
-    if name.startswith("_") and inspect.iscoroutinefunction(method) and name[1:] not in _WITHOUT_MIRROR
-)
-"""The names of the synchronous methods that are made of coroutines."""
-
-for _name in MIRRORED:
-    setattr(Face, _name, _mirror(_name))
-
-
-def _walk(self: Face, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Any, Any]]:
-    steps = self._walk(*args, **kwargs)
-
-    async def following() -> tuple[str, Any, Any] | None:
-        return await anext(steps, None)
-
-    while (step := self._run(following)) is not None:
-        yield step
-
-
-_walk.__name__, _walk.__qualname__, _walk.__doc__ = "walk", f"{Face.__name__}.walk", Face._walk.__doc__
-_walk.__signature__ = inspect.signature(Face._walk)  # type: ignore[attr-defined]  # PEP 362 lets one set it
-Face.walk = _walk  # type: ignore[method-assign]  # declared above for type checkers
 
 
 def _names_or_all(entries: list[Entry], *, detail: bool) -> list[Entry] | list[str]:

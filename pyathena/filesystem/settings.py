@@ -46,6 +46,7 @@ class FileSystemOptions(ConnectOptions, total=False):
             itself: see `ObservingTransport`. A `RetryingTransport` that was given must have one below it instead.
         username: another name for ``key``.
         password: another name for ``secret``.
+        skip_instance_cache: fsspec's: make an instance of its own, whether or not there is one of the same options.
     """
 
     max_concurrency: int | None
@@ -69,3 +70,4 @@ class FileSystemOptions(ConnectOptions, total=False):
     on_request: OnRequest | None
     username: str | None
     password: str | None
+    skip_instance_cache: bool
