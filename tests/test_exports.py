@@ -49,6 +49,7 @@ PACKAGES = {
         "AioS3File",
         "AioS3FileSystem",
         "AioS3TextFile",
+        "Registration",
         "S3CompressedFile",
         "S3File",
         "S3FileSystem",
@@ -56,6 +57,7 @@ PACKAGES = {
         "S3OpenFile",
         "S3OpenTextFile",
         "S3TextFile",
+        "register",
     ],
     "pyathena.filesystem.s3": [
         "AioS3CompressedFile",

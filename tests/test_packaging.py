@@ -47,3 +47,19 @@ def test_the_wheel_needs_three_packages_and_no_more(wheel: zipfile.ZipFile) -> N
         if line.startswith("Requires-Dist:") and "extra ==" not in line
     ]
     assert sorted(needed) == ["boto3", "fsspec", "typing-extensions"]
+
+
+def test_fsspec_finds_the_filesystems_of_an_installed_wheel_by_their_own_names(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    wheel.extractall(tmp_path)
+    program = (
+        "import fsspec, sys; "
+        "fs, path = fsspec.url_to_fs('pyathena-s3://bucket/key', key='k', secret='s'); "
+        "sync = fsspec.filesystem('pyathena-s3-sync', key='k', secret='s'); "
+        "print(type(fs).__name__, path, type(sync).__name__, sys.modules['pyathena'].__file__)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50, cwd=tmp_path
+    )
+    assert ran.stdout.split() == ["AioS3FileSystem", "bucket/key", "S3FileSystem", f"{tmp_path}/pyathena/__init__.py"]

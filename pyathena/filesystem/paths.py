@@ -10,7 +10,8 @@ from pyathena.transport.values import ObjectRef
 
 __all__ = ["PROTOCOLS", "join", "object_ref", "split", "split_version", "strip_protocol"]
 
-PROTOCOLS: Final = ("s3", "s3a")
+PROTOCOLS: Final = ("s3", "s3a", "pyathena-s3", "pyathena-s3-sync")
+"""What a path may begin with. The last two are our own, which fsspec knows by the package's entry points."""
 
 # An access point is addressed by its ARN where a bucket's name would stand, and its ARN holds slashes:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
