@@ -12,8 +12,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 DEMO = EXAMPLES / "demo.py"
 
 
-def run(*arguments: str, program: Path = DEMO) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(program), *arguments]
+def run(*arguments: str, program: Path = DEMO, ignored: str | None = None) -> subprocess.CompletedProcess[str]:
+    filters = ["-W", "error", *(["-W", f"ignore:{ignored}"] if ignored else [])]
+    command = [sys.executable, *filters, str(program), *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 
 

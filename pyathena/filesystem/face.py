@@ -1302,6 +1302,7 @@ class Face:
         *,
         acl: str | None = None,
         region_name: str | None = None,
+        mode: int | None = None,
         **kwargs: Any,
     ) -> None:
         """Create a bucket, if that is allowed. Below a bucket there is nothing to create: S3 has no directories.
@@ -1311,6 +1312,7 @@ class Face:
             create_parents: changes nothing.
             acl: canned ACL.
             region_name: where; the transport's region if None.
+            mode: changes nothing; universal_pathlib tells the permissions of a directory to every filesystem.
 
         Raises:
             PermissionError: the filesystem was not made with ``allow_bucket_creation=True``.
