@@ -19,7 +19,10 @@ _PACKAGES: Final = ("boto3", "botocore", "fsspec", "s3fs", "aiobotocore", "obsto
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and when, and by which versions (those of our environment, those of the peers')."""
+    """Where and when, and by which versions (those of our environment, those of the peers').
+
+    ``load`` is how many processes wanted a processor in the minute before: other work makes ratios vague.
+    """
 
     date: str
     cores: int
@@ -27,6 +30,7 @@ class Machine:
     system: str
     python: str
     commit: str
+    load: float
     ours: dict[str, str]
     peers: dict[str, str]
 
@@ -78,6 +82,7 @@ def this_machine(peers_python: Path | None, ours_python: Path) -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         commit=commit.stdout.strip(),
+        load=os.getloadavg()[0],
         ours=_versions(ours_python),
         peers={} if peers_python is None else _versions(peers_python),
     )
