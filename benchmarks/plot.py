@@ -37,8 +37,9 @@ def plot(found: Mapping[Key, Summary], target: Path) -> None:
                 if peer in times and times[peer].runs:
                     axes.bar(
                         place - 0.4 + (number + 0.5) * width,
-                        times[peer].seconds / min(others),
+                        times[peer].seconds / min(others) - 1,
                         width,
+                        bottom=1,
                         color=colours[number % len(colours)],
                         edgecolor="black" if peer in _OURS else "none",
                         label=peer if place == 0 else None,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -158,31 +157,29 @@ def _workload(found: Mapping[Key, Summary], results: Sequence[Result], name: str
 
 
 def _alone(results: Sequence[Result]) -> str:
-    def medians(kind: str) -> dict[str, float]:
+    def medians(kind: str) -> dict[str, Summary]:
         names = dict.fromkeys(each.peer for each in results if each.kind == kind)
-        return {
-            name: statistics.median(each.seconds for each in results if (each.kind, each.peer) == (kind, name))
-            for name in names
-        }
+        return {name: summary([each for each in results if (each.kind, each.peer) == (kind, name)]) for name in names}
 
     calls, imports = medians("memory"), medians("import")
     parts = []
     if calls:
         rows = []
-        for name, seconds in calls.items():
+        for name, call in calls.items():
+            micros = call.seconds * 1e6
             most = _MOST_MICROS.get(name)
-            target = "-" if most is None else f"< {most:g}: {'met' if seconds * 1e6 < most else 'missed'}"
-            rows.append([f"`{name}`", number(seconds * 1e6), target])
+            target = "-" if most is None else f"< {most:g}: {'met' if micros < most else 'missed'}"
+            rows.append([f"`{name}`", number(micros), target])
         parts.append(
             "## Our own code alone\n\nA call that reads a small object over `InMemoryTransport`, in microseconds. The"
             " last one goes through fsspec's own thread."
         )
         parts.append(table(["call", "µs", "target"], rows))
     if imports:
-        rows = [[f"`{name}`", number(seconds), ""] for name, seconds in imports.items()]
-        parts += ["## Import", table(["module", "s", ""], rows)]
+        rows = [[f"`{name}`", number(each.seconds), number(each.cpu)] for name, each in imports.items()]
+        parts += ["## Import", table(["module", "s", "CPU s"], rows)]
         if len(imports) == 2:
-            ours, theirs = imports.values()
+            ours, theirs = (each.seconds for each in imports.values())
             verdict = "met" if ours < theirs * _MOST_IMPORT else "missed"
             parts.append(f"Ours takes {ours / theirs:.2f} of s3fs's time (target < {_MOST_IMPORT}: {verdict}).")
     return "\n\n".join(parts)

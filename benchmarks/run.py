@@ -156,7 +156,7 @@ def alone(environments: Environments, most: int) -> Iterator[Result]:
                     capture_output=True,
                     text=True,
                 )
-                yield _alone("import", module, number, float(ran.stdout))
+                yield _alone("import", module, number, *map(float, ran.stdout.split()))
     for number in range(most):
         ran = subprocess.run(
             [environments.ours, "-m", "benchmarks.alone"], cwd=ROOT, check=True, capture_output=True, text=True
@@ -165,8 +165,10 @@ def alone(environments: Environments, most: int) -> Iterator[Result]:
             yield _alone("memory", name, number, micros / 1e6)
 
 
-def _alone(kind: str, what: str, number: int, seconds: float) -> Result:
-    return Result(kind=kind, setting="", workload="", peer=what, round=number, count=1, size=0, seconds=seconds)
+def _alone(kind: str, what: str, number: int, seconds: float, cpu: float = 0.0) -> Result:
+    return Result(
+        kind=kind, setting="", workload="", peer=what, round=number, count=1, size=0, seconds=seconds, cpu=cpu
+    )
 
 
 def chosen(given: str | None, known: dict[str, Any], what: str) -> list[Any]:
@@ -195,7 +197,7 @@ def show(result: Result) -> None:
     if result.error is not None:
         print(f"{what} {result.error}", flush=True)
     else:
-        told = f"{result.seconds:8.4f} s {result.cpu:7.2f} cpu {result.peak / 2**20:7.1f} MiB"
+        told = f"{result.seconds:8.5f} s {result.cpu:7.2f} cpu {result.peak / 2**20:7.1f} MiB"
         told += f" {sum(result.requests.values()):6} requests {result.in_flight_at_most:4} in flight"
         print(f"{what} {told}", flush=True)
 

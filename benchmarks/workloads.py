@@ -120,7 +120,7 @@ def _up_file(count: int, size: int) -> Task:
 
 def _rm(count: int, size: int) -> Task:
     return Task(
-        ("directory/", keys("directory/", count)),
+        (keys("directory/", count),),
         lambda outcome, control: _same(control.keys(BUCKET), 0, "objects left"),
     )
 
@@ -193,19 +193,19 @@ WORKLOADS: Final = {
     for each in (
         Workload("big", "one object as `bytes`", _big, size=256 * MIB),
         Workload(
-            "stream", "one object through a handle, 1 MiB at a time", _stream, size=1024 * MIB, rounds=3, net_share=0.25
+            "stream", "one object through a handle, 1 MiB at a time", _stream, size=1024 * MIB, rounds=2, net_share=0.25
         ),
         Workload(
             "stream_into",
             "the same by `readinto` of one buffer",
             _stream_into,
             size=1024 * MIB,
-            rounds=3,
+            rounds=2,
             net_share=0.25,
         ),
         Workload("small", "whole objects", _small, count=1000, size=16 * 2**10, seed=("object", True)),
         Workload("up", "upload from memory", _up, size=256 * MIB, seed=None),
-        Workload("up_file", "upload of a file", _up_file, size=256 * MIB, seed=None),
+        Workload("up_file", "upload of a file", _up_file, size=256 * MIB, seed=None, rounds=2),
         Workload("rm", "delete objects", _rm, count=10_000, size=1, seed=("directory/", True)),
         Workload(
             "ls",
@@ -223,6 +223,7 @@ WORKLOADS: Final = {
             size=1,
             seed=("tree/", True),
             directories=200,
+            rounds=2,
         ),
         Workload(
             "cat_ranges",
@@ -233,6 +234,6 @@ WORKLOADS: Final = {
             rounds=2,
             net_share=0.2,
         ),
-        Workload("athena", "CSV result of a query as an Arrow table", _athena, count=700_000, seed=None, rounds=3),
+        Workload("athena", "CSV result of a query as an Arrow table", _athena, count=700_000, seed=None, rounds=2),
     )
 }

@@ -75,9 +75,6 @@ class Arrow:
     def up_file(self, key: str, path: str) -> None:
         arrow_fs.copy_files(path, self.path(key), arrow_fs.LocalFileSystem(), self.fs, chunk_size=_PART)
 
-    def rm(self, prefix: str, keys: list[str]) -> None:
-        self.fs.delete_dir_contents(self.path(prefix))
-
     def ls(self, prefix: str) -> list[str]:
         found = self.fs.get_file_info(arrow_fs.FileSelector(self.path(prefix)))
         return [each.path for each in found if each.type == arrow_fs.FileType.File]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from benchmarks.workloads import MIB, Taken
 
@@ -29,6 +31,16 @@ def _ranges(size: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + _PART, size)) for start in range(0, size, _PART))
 
 
+def _point_arrow_to(endpoint: str) -> None:
+    """Have pyarrow's filesystem go to the local server.
+
+    PyAthena's Arrow cursors make one of their own, and neither they nor the environment tell it of an endpoint.
+    """
+    where = urlsplit(endpoint)
+    fs: Any = import_module("pyarrow.fs")
+    fs.S3FileSystem = partial(fs.S3FileSystem, scheme=where.scheme, endpoint_override=where.netloc)
+
+
 class _Coroutines:
     """What an `AsyncFileSystem` is asked for in a coroutine. It is made inside the loop."""
 
@@ -49,7 +61,7 @@ class _Coroutines:
         found = await self.fs._cat([self.path(key) for key in keys])
         return list(found.values())
 
-    async def rm(self, prefix: str, keys: list[str]) -> None:
+    async def rm(self, keys: list[str]) -> None:
         await self.fs._rm([self.path(key) for key in keys])
 
     async def ls(self, prefix: str) -> Any:
@@ -106,6 +118,8 @@ class PyAthenaAio(_Coroutines):
         self.bucket = bucket
         self._asynchronous = asynchronous
         self._athena = athena
+        if athena is not None:
+            _point_arrow_to(endpoint)
         self.fs = kind(endpoint_url=endpoint, asynchronous=asynchronous, skip_instance_cache=True)
 
     def warm(self, bucket: str, key: str) -> Any:
@@ -137,7 +151,7 @@ class PyAthenaAio(_Coroutines):
         ) as connection:
             cursor = connection.cursor()
             await cursor.execute(query, result_reuse_enable=True, result_reuse_minutes=60)
-            return cursor.as_arrow()
+            return await cursor.as_arrow()
 
 
 class PyAthenaSync:
@@ -147,6 +161,8 @@ class PyAthenaSync:
         kind = import_module("pyathena.filesystem.s3").S3FileSystem
         self.bucket = bucket
         self._athena = athena
+        if athena is not None:
+            _point_arrow_to(endpoint)
         self.fs = kind(endpoint_url=endpoint, skip_instance_cache=True)
 
     def path(self, key: str) -> str:
@@ -178,7 +194,7 @@ class PyAthenaSync:
     def up_file(self, key: str, path: str) -> None:
         self.fs.put_file(path, self.path(key))
 
-    def rm(self, prefix: str, keys: list[str]) -> None:
+    def rm(self, keys: list[str]) -> None:
         self.fs.rm([self.path(key) for key in keys])
 
     def ls(self, prefix: str) -> Any:

@@ -72,7 +72,7 @@ class Aio:
     async def up_file(self, key: str, path: str) -> None:
         await self.fs._put_file(path, self.path(key))
 
-    async def rm(self, prefix: str, keys: list[str]) -> None:
+    async def rm(self, keys: list[str]) -> None:
         await self.fs._rm([self.path(key) for key in keys])
 
     async def ls(self, prefix: str) -> Any:
@@ -147,7 +147,7 @@ class Sync:
     def up_file(self, key: str, path: str) -> None:
         self.fs.put_file(path, self.path(key))
 
-    def rm(self, prefix: str, keys: list[str]) -> None:
+    def rm(self, keys: list[str]) -> None:
         self.fs.rm([self.path(key) for key in keys])
 
     def ls(self, prefix: str) -> Any:

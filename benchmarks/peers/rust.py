@@ -57,7 +57,7 @@ class Obstore:
         with open(path, "rb") as file:  # noqa: ASYNC230 - it reads it itself
             await obstore.put_async(self.store, key, file, chunk_size=_PART)
 
-    async def rm(self, prefix: str, keys: list[str]) -> None:
+    async def rm(self, keys: list[str]) -> None:
         await obstore.delete_async(self.store, keys)
 
     async def ls(self, prefix: str) -> list[str]:

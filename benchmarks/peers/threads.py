@@ -94,7 +94,7 @@ class Threads:
         parts = self._map(put, enumerate(_ranges(size), 1))
         self.client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
 
-    def rm(self, prefix: str, keys: list[str]) -> None:
+    def rm(self, keys: list[str]) -> None:
         def delete(batch: Sequence[str]) -> None:
             objects = [{"Key": key} for key in batch]
             answer = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
