@@ -99,6 +99,7 @@ def _of_option(
 
 _BIG: Final = ("big", 1, 256 * MIB)
 _UP: Final = ("up", 1, 256 * MIB)
+_UP_FILE: Final = ("up_file", 1, 256 * MIB)
 _STREAM: Final = ("stream", 1, 256 * MIB)
 _SMALL: Final = ("small", 1000, 16384)
 _RANGES: Final = ("cat_ranges", 2000, 256 * MIB)
@@ -137,7 +138,7 @@ CURVES: Final = {
             "MiB",
             "window",
             [each * MIB for each in (16, 32, 64, 128)],
-            [_STREAM, _UP],
+            [_STREAM, _UP_FILE],
         ),
     )
 }

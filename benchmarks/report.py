@@ -77,7 +77,8 @@ Absolute times do not carry to another machine; ratios do. The load of the machi
 
 Each run is a fresh process that does one workload once, on one machine with the server, in {rounds} interleaved rounds
 or fewer where a workload takes long. Times are medians; imports, the client's creation and one small request are over
-before. Settings:
+before. MiB is the peak of the client's memory above the start. Requests, connections open at once and requests in
+flight at once (the most of each) are what the server counted. Settings:
 
 {settings}
 """

@@ -33,7 +33,7 @@ __all__ = ["SETTINGS", "Environments", "Setting", "rounds", "run_peer"]
 
 RESULTS: Final = ROOT / "benchmarks" / "results.jsonl"
 _TIMEOUT: Final = 180
-_QUICK: Final = ("big", "small", "up", "rm", "ls")
+_QUICK: Final = {"only": "big,small,rm", "peers": "aio,sync,boto3,s3fs,obstore"}
 _CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "benchmarkskey",
     "AWS_SECRET_ACCESS_KEY": "benchmarkssecret",
@@ -208,12 +208,13 @@ def main() -> None:
     parser.add_argument("--only", help=f"workloads, of {','.join(WORKLOADS)}")
     parser.add_argument("--peers", help=f"of {','.join(PEERS)}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="a few workloads, once, and no report")
+    parser.add_argument("--quick", action="store_true", help="a few workloads and peers, once")
     given, environments = arguments_of(parser)
     out = given.out or RESULTS
     most = 1 if given.quick else given.rounds
-    only = given.only or (",".join(_QUICK) if given.quick else None)
-    peers: list[Peer] = chosen(given.peers, PEERS, "peer")
+    quick = _QUICK if given.quick else {}
+    only = given.only or quick.get("only")
+    peers: list[Peer] = chosen(given.peers or quick.get("peers"), PEERS, "peer")
     if environments.peers is None:
         peers = [peer for peer in peers if peer.ours]
     began = time.monotonic()

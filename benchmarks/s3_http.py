@@ -25,6 +25,8 @@ __all__ = ["Answer", "Chunks", "Connection", "Counts", "Handler", "Pace", "Reque
 SLICE: Final = 256 * 2**10
 """Bytes that are handed to the socket at a time."""
 _MOST_HEAD: Final = 64 * 2**10
+_LINE: Final = 256
+"""Bytes in which the end of a line between chunks is looked for at a time."""
 _EARLY: Final = 0.002
 """Seconds by which a sender may be ahead of the bandwidth before it has to wait: what timers can tell apart."""
 _REASONS: Final = {int(status): status.phrase.encode() for status in HTTPStatus}
@@ -142,8 +144,8 @@ class Chunks:
                 self._missing -= len(piece)
                 position += len(piece)
             else:
-                end = bytes(view[position : position + _MOST_HEAD]).find(b"\n")
-                stop = len(view) if end < 0 else position + end + 1
+                end = bytes(view[position : position + _LINE]).find(b"\n")
+                stop = min(position + _LINE, len(view)) if end < 0 else position + end + 1
                 self._line += view[position:stop]
                 position = stop
                 if end >= 0:
