@@ -26,7 +26,8 @@ def expected(seed: int, start: int, stop: int) -> bytes:
     """Return the bytes from ``start`` to ``stop`` of any object with this seed that is as long."""
     first = start // BLOCK
     blocks = -(-stop // BLOCK) - first
-    data = bytearray(_RANDOM * blocks) if blocks > 1 else bytearray(_RANDOM[: max(stop - first * BLOCK, _STAMP.size)])
+    # Thousands of small objects need not be cut out of whole blocks.
+    data = bytearray(_RANDOM[: max(stop - first * BLOCK, _STAMP.size)]) if blocks == 1 else bytearray(_RANDOM) * blocks
     for number in range(blocks):
         _STAMP.pack_into(data, number * BLOCK, seed, first + number)
     return bytes(memoryview(data)[start - first * BLOCK : stop - first * BLOCK])

@@ -89,7 +89,10 @@ class Environments:
 
 
 def environment(endpoint: str) -> dict[str, str]:
-    """Return the environment variables of a worker: none of the developer's AWS settings."""
+    """Return the environment variables of a worker: none of the developer's AWS settings.
+
+    The endpoint is for clients that a peer makes for itself.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | _CREDENTIALS | {"AWS_ENDPOINT_URL_S3": endpoint}
 

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count
 from typing import Final
 from urllib.parse import quote
@@ -27,6 +27,8 @@ _KEY: Final = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL)
 _PART: Final = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 _etags: Final = count(1)
+# The next run wants the same large object again.
+_content: Final = lru_cache(maxsize=1)(content)
 
 
 class Stored:
@@ -74,7 +76,7 @@ class Bucket:
     def seed(self, keys: list[str], size: int) -> None:
         """Make objects whose content has their number in the list as its seed, and what a listing says of them."""
         for number, key in enumerate(keys):
-            self.put(key, Stored(content(size, number)))
+            self.put(key, Stored(_content(size, number)))
         for encoding in ("", "url"):
             for key in keys:
                 self.listed(key, encoding)
