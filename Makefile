@@ -7,7 +7,11 @@ STAMP := $(VENV)/installed
 # The modules that typings/ describes.
 STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(shell find typings -name '*.pyi'))))
 
-.PHONY: demo bench-athena soak test test-slow check lint types clean
+# The others that we are measured against pin other versions, and one has our import name.
+PEERS := .venv-peers
+MEASURE := --peers-python $(PEERS)/bin/python
+
+.PHONY: demo bench bench-quick bench-curves bench-report bench-athena soak test test-slow check lint types clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -20,6 +24,19 @@ test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
 
 check: lint types test  ## What CI asks of every commit.
+
+bench: $(VENV)/bench $(PEERS)/installed  ## Us and all others by all workloads, in half an hour: writes benchmarks/RESULTS.md.
+	$(BIN)/python -m benchmarks.run $(MEASURE) $(ARGS)
+	$(BIN)/python -m benchmarks.report
+
+bench-quick: $(VENV)/bench $(PEERS)/installed  ## A few workloads once, to try: prints, and writes no report.
+	$(BIN)/python -m benchmarks.run $(MEASURE) --quick --out benchmarks/quick.jsonl $(ARGS)
+
+bench-curves: $(VENV)/bench  ## Our time by size, number, latency and the options whose defaults are chosen from it.
+	$(BIN)/python -m benchmarks.curves $(ARGS)
+
+bench-report: $(VENV)/bench  ## Write benchmarks/RESULTS.md anew from what was measured last.
+	$(BIN)/python -m benchmarks.report $(ARGS)
 
 bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: writes benchmarks/ATHENA_LOOP.md.
 	$(BIN)/python -m benchmarks.athena_loop
@@ -41,5 +58,15 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
+$(VENV)/bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+$(PEERS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(PEERS)/bin/python -m pip install --quiet --group peers
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
