@@ -7,7 +7,11 @@ STAMP := $(VENV)/installed
 # The modules that typings/ describes.
 STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(shell find typings -name '*.pyi'))))
 
-.PHONY: demo bench-athena soak test test-slow check lint types clean
+# aiobotocore works with a few patch releases of botocore only: it gets an environment of its own.
+AIOBOTOCORE_VENV := .venv-aiobotocore
+AIOBOTOCORE_STAMP := $(AIOBOTOCORE_VENV)/installed
+
+.PHONY: demo bench-athena soak test test-slow test-aiobotocore check lint types clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -18,6 +22,10 @@ test: $(STAMP)  ## All tests but the slow ones, in two processes.
 
 test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
+
+test-aiobotocore: $(AIOBOTOCORE_STAMP)  ## AiobotocoreTransport, in its own environment.
+	$(AIOBOTOCORE_VENV)/bin/mypy pyathena/transport tests/transport/test_aiobotocore.py
+	$(AIOBOTOCORE_VENV)/bin/python -m pytest tests/transport/test_aiobotocore.py $(ARGS)
 
 check: lint types test  ## What CI asks of every commit.
 
@@ -41,5 +49,11 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
+$(AIOBOTOCORE_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(AIOBOTOCORE_VENV)
+	$(AIOBOTOCORE_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(AIOBOTOCORE_VENV)/bin/python -m pip install --quiet --editable '.[aiobotocore]' --group aiobotocore
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AIOBOTOCORE_VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -62,6 +62,7 @@ class Upload:
         self._view = view.cast("B") if view.nbytes else memoryview(b"")
         self._size = self._view.nbytes
         self._position = 0
+        self._begun = False
         self._stalls: asyncio.Timeout | None = None
         self._seconds = 0.0
 
@@ -89,6 +90,7 @@ class Upload:
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._position = (0, self._position, self._size)[whence] + offset
+        self._begun = False
         self._look_up(ended=False)
         return self._position
 
@@ -100,9 +102,12 @@ class Upload:
         return block
 
     def __aiter__(self) -> Self:
+        if self._begun:
+            raise ConnectionAbortedError("The connection broke while the request was sent")  # see `send_once`
         return self
 
     async def __anext__(self) -> bytes:
+        self._begun = True
         block = self.read(_SENT_BLOCK)
         if not block:
             raise StopAsyncIteration

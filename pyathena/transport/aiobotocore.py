@@ -7,14 +7,17 @@ module and its ``_aiobotocore_`` neighbour alone.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from botocore.loaders import Loader, create_loader
 from typing_extensions import Unpack, override
 
 from pyathena.runtime import drive
@@ -175,6 +178,7 @@ class AiobotocoreTransport(OperationsTransport, CredentialsRefresher):
         self._max_concurrency = max_concurrency or self._options.pool_size
         self._closed = False
         self._by_process: dict[int, dict[asyncio.AbstractEventLoop, _LoopState]] = {}
+        _LIVING.add(self)
         self._arguments: dict[str, Any] = {
             "max_concurrency": max_concurrency,
             "requester_pays": requester_pays,
@@ -296,6 +300,7 @@ class AiobotocoreTransport(OperationsTransport, CredentialsRefresher):
     def _new_session(self) -> Any:
         options = self._options
         session = AioSession(profile=options.profile)
+        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
         if options.key is not None and not options.anon:
             session.set_credentials(options.key, options.secret, options.token)
         return session
@@ -384,10 +389,29 @@ async def _write(opened: _Opened, operation: Operation[T]) -> T:
             upload.let_go()
 
 
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """Return what reads, and keeps, the description of S3: once for all event loops."""
+    return create_loader(data_path)
+
+
 async def _frozen(session: Any) -> object:
     """Return the credentials of a session as a value."""
     credentials = await session.get_credentials()
     return None if credentials is None else await credentials.get_frozen_credentials()
+
+
+_LIVING: Final[weakref.WeakSet[AiobotocoreTransport]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Close what is open on loops of other threads, such as fsspec's, which end without a word."""
+    for transport in list(_LIVING):
+        for loop, state in list(transport._states().items()):
+            if loop.is_running():
+                with suppress(TimeoutError):
+                    asyncio.run_coroutine_threadsafe(state.close(), loop).result(timeout=1)
 
 
 _INHERITED: Final[list[Any]] = []
