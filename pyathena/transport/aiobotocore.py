@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from botocore.loaders import Loader, create_loader
+from botocore.loaders import create_loader
 from typing_extensions import Unpack, override
 
 from pyathena.runtime import drive
@@ -137,11 +137,12 @@ class _Turn:
 class AiobotocoreTransport(OperationsTransport, CredentialsRefresher):
     """aiobotocore on whatever event loop it is used on: a client for each, opened on first use and closed with it.
 
-    Cancelling a write breaks it off as long as S3 has not been sent all of it; else its outcome is awaited, at most for
-    ``read_timeout``.
+    Cancelling a write breaks it off as long as S3 has not been sent all of it; else its outcome is awaited, for no
+    longer than the time limits allow.
 
-    Signing and the digests of bodies are computed on the event loop, which they hold up (16 MiB of SHA-256 take 10 ms):
-    `ThreadedBoto3Transport` does that in threads. Finding credentials may read files there.
+    Signing holds the event loop up (over plain http, where bodies are digested, 16 MiB take 12 ms), and so does making
+    the client, once (40 ms, after what describes S3 was read in a thread), and reading files with credentials.
+    `ThreadedBoto3Transport` does all of that in threads.
 
     It retries nothing by itself. The filesystem puts a `RetryingTransport` above it; whoever uses it alone does so
     himself::
@@ -390,7 +391,7 @@ async def _write(opened: _Opened, operation: Operation[T]) -> T:
 
 
 @cache
-def _loader(data_path: str | None) -> Loader:
+def _loader(data_path: str | None) -> Any:
     """Return what reads, and keeps, the description of S3: once for all event loops."""
     return create_loader(data_path)
 
