@@ -11,7 +11,10 @@ STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(sh
 PEERS := .venv-peers
 MEASURE := --peers-python $(PEERS)/bin/python
 
-.PHONY: demo bench bench-quick bench-curves bench-report bench-athena soak test test-slow check lint types clean
+# aiobotocore works with a few patch releases of botocore only: it gets an environment of its own.
+AIOBOTOCORE := .venv-aiobotocore
+
+.PHONY: demo bench bench-quick bench-curves bench-report bench-athena soak test test-slow test-aiobotocore check lint types clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -22,6 +25,10 @@ test: $(STAMP)  ## All tests but the slow ones, in two processes.
 
 test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
+
+test-aiobotocore: $(AIOBOTOCORE)/installed  ## AiobotocoreTransport, in its own environment.
+	$(AIOBOTOCORE)/bin/mypy pyathena/transport tests/transport/test_aiobotocore.py
+	$(AIOBOTOCORE)/bin/python -m pytest tests/transport/test_aiobotocore.py $(ARGS)
 
 check: lint types test  ## What CI asks of every commit.
 
@@ -68,5 +75,11 @@ $(PEERS)/installed: pyproject.toml
 	$(PEERS)/bin/python -m pip install --quiet --group peers
 	touch $@
 
+$(AIOBOTOCORE)/installed: pyproject.toml
+	$(PYTHON) -m venv $(AIOBOTOCORE)
+	$(AIOBOTOCORE)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(AIOBOTOCORE)/bin/python -m pip install --quiet --editable '.[aiobotocore]' --group aiobotocore
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(PEERS) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(AIOBOTOCORE) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

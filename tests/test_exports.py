@@ -247,6 +247,19 @@ def test_the_filesystem_works_with_an_injected_transport_where_boto3_cannot_be_i
     assert "is not to be had here" in ran.stdout
 
 
+def test_a_transport_whose_extra_is_missing_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["aiobotocore"] = None  # so that it cannot be imported
+try:
+    import pyathena.transport.aiobotocore
+except ImportError as error:
+    print(error.name, error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
+    assert ran.stdout == "aiobotocore aiobotocore is not installed: pip install 'pyathena[aiobotocore]'\n"
+
+
 @pytest.mark.parametrize(
     "modules",
     [

@@ -11,13 +11,13 @@ import os
 import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from typing_extensions import Buffer, Unpack, override
+from typing_extensions import Unpack, override
 
 from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
@@ -25,42 +25,15 @@ from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_fast_path import FastPath
 from pyathena.transport._boto3_requests import Boto3Requests
 from pyathena.transport._threads import Job, Threads
+from pyathena.transport.carrying import ClientFacts, OperationsTransport
 from pyathena.transport.errors import S3ClosedError, S3Error
-from pyathena.transport.operations import Operation, Operations
-from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher, PresignedOperation, S3Transport
-from pyathena.transport.values import (
-    AccessControl,
-    BucketInfo,
-    BucketPage,
-    ByteRange,
-    CompletedPart,
-    ConnectOptions,
-    CopyOptions,
-    DeleteResult,
-    GetOptions,
-    ListPage,
-    MultipartUpload,
-    ObjectInfo,
-    ObjectKey,
-    ObjectRange,
-    ObjectRef,
-    PutOptions,
-    PutResult,
-    RequestOptions,
-    UploadPage,
-    VersioningStatus,
-    VersionPage,
-    let_go,
-)
+from pyathena.transport.operations import ExpectedBytes, Operation
+from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher
+from pyathena.transport.values import ConnectOptions, ObjectRange, let_go
 
 __all__ = ["BlockingBoto3Transport", "S3ClientLike", "ThreadedBoto3Transport"]
 
 T = TypeVar("T")
-
-_REQUEST = RequestOptions()
-_GET = GetOptions()
-_PUT = PutOptions()
-_COPY = CopyOptions()
 
 
 class _ProcessState:
@@ -82,7 +55,7 @@ class _ProcessState:
         self.signer: S3ClientLike | None = None
 
 
-class _Boto3Transport(S3Transport, CredentialsRefresher):
+class _Boto3Transport(OperationsTransport, CredentialsRefresher):
     """What the two have in common: how a client is made, and every operation but where it runs."""
 
     def __init__(
@@ -120,9 +93,9 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         said = [name for name, value in options.items() if value is not None and name != "fast_path"]
         if client is not None and (said or connection is not None):
             raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
+        super().__init__(requester_pays=requester_pays)
         self._options = ClientOptions(connection=connection, **options)
         self._client = client
-        self._operations = Operations(requester_pays=requester_pays)
         self._max_concurrency = self._choose_concurrency(max_concurrency)
         self._closed = False
         self._peak_in_flight = 0
@@ -265,8 +238,28 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
     @abstractmethod
     async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T: ...
 
+    @override
     async def _ask(self, operation: Operation[T]) -> T:
         return await self._perform(lambda to, call: to.ask(operation, call), write=operation.writes)
+
+    @override
+    async def _ask_knowing(
+        self, name: str, bucket: str, key: str | None, operation: Callable[[ClientFacts], Operation[T]]
+    ) -> T:
+        def ask(to: Boto3Requests, abandonment: Abandonment) -> T:
+            meta = to.meta(name, bucket, key)
+            checksums = meta.config.request_checksum_calculation != "when_required"
+            return to.ask(operation(ClientFacts(meta.region_name, checksums)), abandonment)
+
+        return await self._perform(ask, write=True)
+
+    @override
+    async def _receive(self, operation: Operation[ExpectedBytes]) -> ObjectRange:
+        return await self._perform(lambda to, call: to.get_object_range(operation, call))
+
+    @override
+    async def _sign(self, operation: Operation[None], expires_in: int) -> str:
+        return await self._perform(lambda to, _: to.presigned_url(operation, expires_in))
 
     @abstractmethod
     async def _all_ended(self, state: _ProcessState) -> None:
@@ -285,197 +278,6 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
             if client is not None:
                 client.close()
         self._by_process.pop(os.getpid(), None)
-
-    # --- the operations --------------------------------------------------------------------------
-
-    @override
-    async def head_object(self, ref: ObjectRef, *, options: GetOptions = _GET) -> ObjectInfo:
-        return await self._ask(self._operations.head_object(ref, options))
-
-    @override
-    async def get_object_range(
-        self,
-        ref: ObjectRef,
-        byte_range: ByteRange,
-        *,
-        into: memoryview | None = None,
-        options: GetOptions = _GET,
-    ) -> ObjectRange:
-        operation = self._operations.get_object(ref, byte_range, into, options)
-        return await self._perform(lambda to, call: to.get_object_range(operation, call))
-
-    @override
-    async def put_object(self, ref: ObjectRef, body: Buffer, *, options: PutOptions = _PUT) -> PutResult:
-        return await self._ask(self._operations.put_object(ref, body, options))
-
-    @override
-    async def copy_object(self, source: ObjectRef, target: ObjectRef, *, options: CopyOptions = _COPY) -> PutResult:
-        return await self._ask(self._operations.copy_object(source, target, options))
-
-    @override
-    async def create_multipart_upload(self, ref: ObjectRef, *, options: PutOptions = _PUT) -> MultipartUpload:
-        def begin(to: Boto3Requests, abandonment: Abandonment) -> MultipartUpload:
-            config = to.meta("CreateMultipartUpload", ref.bucket, ref.key).config
-            checksums = config.request_checksum_calculation != "when_required"
-            return to.ask(self._operations.create_multipart_upload(ref, options, checksums=checksums), abandonment)
-
-        return await self._perform(begin, write=True)
-
-    @override
-    async def upload_part(
-        self, upload: MultipartUpload, part_number: int, body: Buffer, *, options: PutOptions = _PUT
-    ) -> CompletedPart:
-        return await self._ask(self._operations.upload_part(upload, part_number, body, options))
-
-    @override
-    async def upload_part_copy(
-        self,
-        upload: MultipartUpload,
-        part_number: int,
-        source: ObjectRef,
-        byte_range: ByteRange | None = None,
-        *,
-        options: CopyOptions = _COPY,
-    ) -> CompletedPart:
-        return await self._ask(self._operations.upload_part_copy(upload, part_number, source, byte_range, options))
-
-    @override
-    async def complete_multipart_upload(
-        self, upload: MultipartUpload, parts: Sequence[CompletedPart], *, options: PutOptions = _PUT
-    ) -> PutResult:
-        return await self._ask(self._operations.complete_multipart_upload(upload, parts, options))
-
-    @override
-    async def abort_multipart_upload(self, upload: MultipartUpload, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.abort_multipart_upload(upload, options))
-
-    @override
-    async def list_multipart_uploads(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        max_uploads: int = 1000,
-        token: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> UploadPage:
-        return await self._ask(self._operations.list_multipart_uploads(bucket, prefix, max_uploads, token, options))
-
-    @override
-    async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
-    ) -> DeleteResult:
-        return await self._ask(self._operations.delete_objects(bucket, keys, options))
-
-    @override
-    async def list_objects(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        delimiter: str = "",
-        start_after: str = "",
-        max_keys: int = 1000,
-        token: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> ListPage:
-        return await self._ask(
-            self._operations.list_objects(bucket, prefix, delimiter, start_after, max_keys, token, options)
-        )
-
-    @override
-    async def list_object_versions(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        delimiter: str = "",
-        max_keys: int = 1000,
-        token: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> VersionPage:
-        return await self._ask(
-            self._operations.list_object_versions(bucket, prefix, delimiter, max_keys, token, options)
-        )
-
-    @override
-    async def list_buckets(
-        self, *, max_buckets: int = 1000, token: str | None = None, options: RequestOptions = _REQUEST
-    ) -> BucketPage:
-        return await self._ask(self._operations.list_buckets(max_buckets, token, options))
-
-    @override
-    async def get_object_tagging(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> Mapping[str, str]:
-        return await self._ask(self._operations.get_object_tagging(ref, options))
-
-    @override
-    async def put_object_tagging(
-        self, ref: ObjectRef, tags: Mapping[str, str], *, options: RequestOptions = _REQUEST
-    ) -> None:
-        return await self._ask(self._operations.put_object_tagging(ref, tags, options))
-
-    @override
-    async def get_object_acl(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> AccessControl:
-        return await self._ask(self._operations.get_object_acl(ref, options))
-
-    @override
-    async def put_object_acl(self, ref: ObjectRef, acl: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.put_object_acl(ref, acl, options))
-
-    @override
-    async def get_bucket_versioning(
-        self, bucket: str, *, options: RequestOptions = _REQUEST
-    ) -> VersioningStatus | None:
-        return await self._ask(self._operations.get_bucket_versioning(bucket, options))
-
-    @override
-    async def head_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> BucketInfo:
-        return await self._ask(self._operations.head_bucket(bucket, options))
-
-    @override
-    async def create_bucket(
-        self,
-        bucket: str,
-        *,
-        region: str | None = None,
-        acl: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> None:
-        def create(to: Boto3Requests, abandonment: Abandonment) -> None:
-            where = region or to.meta("CreateBucket", bucket).region_name
-            return to.ask(self._operations.create_bucket(bucket, where, acl, options), abandonment)
-
-        return await self._perform(create, write=True)
-
-    @override
-    async def delete_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.delete_bucket(bucket, options))
-
-    @override
-    async def get_bucket_acl(self, bucket: str, *, options: RequestOptions = _REQUEST) -> AccessControl:
-        return await self._ask(self._operations.get_bucket_acl(bucket, options))
-
-    @override
-    async def put_bucket_acl(self, bucket: str, acl: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.put_bucket_acl(bucket, acl, options))
-
-    @override
-    async def put_bucket_versioning(
-        self, bucket: str, status: VersioningStatus, *, options: RequestOptions = _REQUEST
-    ) -> None:
-        return await self._ask(self._operations.put_bucket_versioning(bucket, status, options))
-
-    @override
-    async def presigned_url(
-        self,
-        operation: PresignedOperation,
-        ref: ObjectRef,
-        *,
-        expires_in: int = 3600,
-        options: RequestOptions = _REQUEST,
-    ) -> str:
-        to_sign = self._operations.presigned(operation, ref, expires_in, options)
-        return await self._perform(lambda to, _: to.presigned_url(to_sign, expires_in))
 
 
 def _frozen(session: Any) -> object:

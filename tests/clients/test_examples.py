@@ -49,5 +49,5 @@ def test_an_example_runs_in_a_bucket_that_is_there_and_leaves_nothing(name: str,
 
 def test_the_examples_are_short_and_all_of_them_are_run() -> None:
     programs = {path.stem: path for path in EXAMPLES.glob("*.py")}
-    assert programs.keys() == SAYS.keys() | {"demo", "local", "metrics", "queries"}
+    assert programs.keys() == SAYS.keys() | {"caching_transport", "demo", "local", "metrics", "queries"}
     assert {name for name in SAYS if len(programs[name].read_text().splitlines()) > 65} == set()

@@ -196,7 +196,6 @@ def connect(
 CHECKSUMS = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
 
 
-@contextmanager
 def boto3_subject(
     endpoint: str,
     transport_type: type[Boto3TransportT],
@@ -204,6 +203,18 @@ def boto3_subject(
     run: Runner,
     config: Config | None = None,
     fast_path: bool = True,
+    stall: Callable[[], AbstractContextManager[StalledRead]] | None = None,
+) -> AbstractContextManager[TransportUnderTest]:
+    connected = partial(connect, transport_type, endpoint, config, fast_path=fast_path)
+    return server_subject(endpoint, connected, run=run, stall=stall)
+
+
+@contextmanager
+def server_subject(
+    endpoint: str,
+    connect: Callable[[], S3Transport],
+    *,
+    run: Runner,
     stall: Callable[[], AbstractContextManager[StalledRead]] | None = None,
 ) -> Iterator[TransportUnderTest]:
     """A transport over a fresh bucket of a server."""
@@ -222,7 +233,7 @@ def boto3_subject(
     def deny(key: str) -> None:
         client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny_policy(bucket, key)))
 
-    transport, sibling = (connect(transport_type, endpoint, config, fast_path=fast_path) for _ in range(2))
+    transport, sibling = connect(), connect()
     try:
         yield TransportUnderTest(
             transport=transport,
@@ -240,12 +251,16 @@ def boto3_subject(
         run(sibling.aclose())
 
 
+def stalled_read(*, fast_path: bool = True) -> AbstractContextManager[StalledRead]:
+    return stalled_read_by(partial(connect, ThreadedBoto3Transport, fast_path=fast_path))
+
+
 @contextmanager
-def stalled_read(*, fast_path: bool = True) -> Iterator[StalledRead]:
+def stalled_read_by(connect: Callable[[str], S3Transport]) -> Iterator[StalledRead]:
     data = bytes(range(251)) * 8000  # more than the kernel's buffers take
     with StallingServer(data, sent=len(data) // 2) as server:
         yield StalledRead(
-            transport=connect(ThreadedBoto3Transport, server.endpoint, fast_path=fast_path),
+            transport=connect(server.endpoint),
             ref=ObjectRef("stalling-bucket", "key"),
             data=data,
             etag=server.etag,
