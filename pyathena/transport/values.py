@@ -158,6 +158,8 @@ class ObjectKey:
 
 
 def _check_key(key: str) -> None:
+    if key and key.isascii():
+        return
     if not key:
         raise ValueError("a key has 1 to 1024 bytes, got an empty one")
     try:

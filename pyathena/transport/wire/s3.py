@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -251,45 +251,86 @@ def object_answer(head: Head) -> dict[str, Any]:
     return answer
 
 
+# An entry as S3 writes it. A page of a thousand is read in a third of the time that it takes to make a tree of it.
+_ENTRY: Final = re.compile(
+    r"<Contents><Key>([^<&]*)</Key><LastModified>([^<&]*)</LastModified><ETag>(?:&quot;|\")?([^<&\"]*)(?:&quot;|\")?</ETag>"
+    r"(?:<ChecksumAlgorithm>[^<]*</ChecksumAlgorithm>)*(?:<ChecksumType>[^<]*</ChecksumType>)?"
+    r"<Size>(\d{1,20})</Size>(?:<StorageClass>([^<&]*)</StorageClass>)?</Contents>",
+    re.ASCII,
+)
+
+
 def list_page(body: bytes) -> ListPage:
     """Return a page of ListObjectsV2.
 
     Raises:
         AnswerError: the body is none.
     """
-    root, space = _document(body, "ListBucketResult")
-    contents, prefixes, token = f"{space}Contents", f"{space}CommonPrefixes", f"{space}NextContinuationToken"
-    key_tag, size_tag, etag_tag = f"{space}Key", f"{space}Size", f"{space}ETag"
-    modified_tag, class_tag, prefix_tag = f"{space}LastModified", f"{space}StorageClass", f"{space}Prefix"
+    rows, rest = _entries(body)
+    root, space = _document(rest, "ListBucketResult")
+    if rows is None:
+        rows = _entries_of_tree(root, space)
     encoded = root.findtext(f"{space}EncodingType") == "url"
-    objects: list[ObjectSummary] = []
-    common: list[str] = []
     try:
-        for child in root:
-            if child.tag == contents:
-                told = {field.tag: field.text for field in child}
-                key = told[key_tag] or ""
-                etag = told[etag_tag] or ""
-                objects.append(
-                    ObjectSummary(
-                        unquote_plus(key) if encoded else key,
-                        int(told[size_tag] or ""),
-                        etag if etag.endswith('"') else f'"{etag}"',
-                        _iso_date(told[modified_tag] or ""),
-                        told.get(class_tag),
-                    )
+        objects = tuple(
+            [
+                ObjectSummary(
+                    unquote_plus(key) if encoded and ("%" in key or "+" in key) else key,
+                    int(size),
+                    etag,
+                    _iso_date(modified),
+                    storage_class or None,
                 )
-            elif child.tag == prefixes:
-                prefix = child.findtext(prefix_tag, "")
-                common.append(unquote_plus(prefix) if encoded else prefix)
-    except (KeyError, ValueError) as error:
-        raise AnswerError(f"An entry of the listing is not understood: {error!r}") from error
+                for key, modified, etag, size, storage_class in rows
+            ]
+        )
+    except ValueError as error:
+        raise AnswerError(f"An entry of the listing is not understood: {error}") from error
+    prefixes = [
+        prefix for common in root.iterfind(f"{space}CommonPrefixes") for prefix in [common.findtext(f"{space}Prefix")]
+    ]
     following: str | None = None
     if root.findtext(f"{space}IsTruncated") == "true":
-        following = root.findtext(token)
+        following = root.findtext(f"{space}NextContinuationToken")
         if not following:
             raise AnswerError("The answer lacks NextContinuationToken")
-    return ListPage(tuple(objects), tuple(common), following)
+    return ListPage(objects, tuple(unquote_plus(each) if encoded else each for each in prefixes if each), following)
+
+
+_Row: TypeAlias = tuple[str, str, str, str, str]
+"""Key, LastModified, ETag, Size and StorageClass of an entry; the last is empty where it has none."""
+
+
+def _entries(body: bytes) -> tuple[list[_Row] | None, bytes]:
+    """Return the entries of a page, and the page without them; None and the page, if S3 would write it otherwise."""
+    if b"<!" in body:  # what may hide them, or what looks like them
+        return None, body
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None, body
+    rows: list[_Row] = [
+        (key, modified, f'"{etag}"', size, storage_class)
+        for key, modified, etag, size, storage_class in _ENTRY.findall(text)
+    ]
+    rest = _ENTRY.sub("", text)
+    return (None, body) if "<Contents" in rest else (rows, rest.encode())
+
+
+def _entries_of_tree(root: ElementTree.Element, space: str) -> list[_Row]:
+    names = [f"{space}{name}" for name in ("Key", "LastModified", "ETag", "Size", "StorageClass")]
+    rows = []
+    for entry in root.iterfind(f"{space}Contents"):
+        told = {field.tag: field.text or "" for field in entry}
+        missing = [name for name in names[:4] if name not in told]
+        if missing:
+            raise AnswerError(f"An entry of the listing lacks {missing[0].removeprefix(space)}")
+        key, modified, etag, size, storage_class = (told.get(name, "") for name in names)
+        rows.append((key, modified, etag if etag.endswith('"') else f'"{etag}"', size, storage_class))
+    return rows
+
+
+_DELETED: Final = re.compile(rb"<Deleted><Key>([^<]*)</Key></Deleted>")
 
 
 def delete_answer(body: bytes) -> dict[str, Any]:
@@ -298,8 +339,11 @@ def delete_answer(body: bytes) -> dict[str, Any]:
     Raises:
         AnswerError: the body tells nothing of it.
     """
-    root, space = _document(body, "DeleteResult")
     answer: dict[str, Any] = {"Deleted": [], "Errors": []}
+    if b"<!" not in body and b"&" not in body:
+        answer["Deleted"] = [{"Key": key.decode()} for key in _DELETED.findall(body)]
+        body = _DELETED.sub(b"", body)
+    root, space = _document(body, "DeleteResult")
     begin = len(space)
     for child in root:
         entry: dict[str, Any] = {field.tag[begin:]: field.text or "" for field in child}
