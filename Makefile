@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+FLOOR := .venv-floor
+DOCS := .venv-docs
 
 # The modules that typings/ describes.
 STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(shell find typings -name '*.pyi'))))
 
-.PHONY: demo bench-athena soak test test-slow check lint types clean
+.PHONY: demo bench-athena soak test test-slow test-floor check lint types docs clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -19,6 +21,10 @@ test: $(STAMP)  ## All tests but the slow ones, in two processes.
 test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
 
+# botocore's older releases ask for the time in a way that Python 3.12 and later warn of.
+test-floor: $(FLOOR)/installed  ## What `make test` runs, with the lowest versions that pyproject.toml allows.
+	$(FLOOR)/bin/python -m pytest -n 2 --dist loadfile -W 'ignore:datetime.datetime.utc:DeprecationWarning' $(ARGS)
+
 check: lint types test  ## What CI asks of every commit.
 
 bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: writes benchmarks/ATHENA_LOOP.md.
@@ -26,6 +32,9 @@ bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: wri
 
 soak: $(STAMP)  ## Two thousand reads at once for minutes, while requests fail.
 	MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 $(BIN)/python -m benchmarks.soak $(ARGS)
+
+docs: $(DOCS)/installed  ## The documentation, into site/; a warning is an error.
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -41,5 +50,18 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
+$(FLOOR)/installed: pyproject.toml tests/floors.py
+	$(PYTHON) -m venv --clear $(FLOOR)
+	$(FLOOR)/bin/python -m pip install --quiet --upgrade 'pip>=25.1' packaging
+	$(FLOOR)/bin/python -m tests.floors > $(FLOOR)/floors.txt
+	$(FLOOR)/bin/python -m pip install --quiet --editable . --group test --constraint $(FLOOR)/floors.txt
+	touch $@
+
+$(DOCS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(DOCS)/bin/python -m pip install --quiet --group docs
+	touch $@
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) $(DOCS) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
