@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from fsspec.asyn import AsyncFileSystem, get_loop
+from fsspec.asyn import AsyncFileSystem, get_loop, reset_lock
 from fsspec.spec import AbstractFileSystem
 from typing_extensions import Unpack, override
 
@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+if hasattr(os, "register_at_fork"):
+    # Without it a forked child waits for an event loop that only its parent runs (fsspec before 2025.3), or for a lock.
+    os.register_at_fork(after_in_child=reset_lock)
 
 
 class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec's metaclass, which has no public name
