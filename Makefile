@@ -21,9 +21,12 @@ test: $(STAMP)  ## All tests but the slow ones, in two processes.
 test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
 
-# botocore's older releases ask for the time in a way that Python 3.12 and later warn of.
+# Of botocore's older releases Python 3.12 and later warn, since they ask for UTC so; of fsspec's own tests, pytest.
+FLOOR_WARNINGS := -W 'ignore:datetime.datetime.utc:DeprecationWarning' \
+	-W 'ignore:Class-scoped fixtures defined as instance methods:pytest.PytestDeprecationWarning'
+
 test-floor: $(FLOOR)/installed  ## What `make test` runs, with the lowest versions that pyproject.toml allows.
-	$(FLOOR)/bin/python -m pytest -n 2 --dist loadfile -W 'ignore:datetime.datetime.utc:DeprecationWarning' $(ARGS)
+	$(FLOOR)/bin/python -m pytest -n 2 --dist loadfile $(FLOOR_WARNINGS) $(ARGS)
 
 check: lint types test  ## What CI asks of every commit.
 

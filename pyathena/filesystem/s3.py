@@ -46,7 +46,7 @@ __all__ = [
 T = TypeVar("T")
 
 if hasattr(os, "register_at_fork"):
-    # Without it a forked child waits for an event loop that only its parent runs (fsspec before 2025.3), or for a lock.
+    # Without it a forked child waits for an event loop that only its parent runs (fsspec before 2025.3.1), or a lock.
     os.register_at_fork(after_in_child=reset_lock)
 
 
