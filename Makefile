@@ -9,7 +9,14 @@ DOCS := .venv-docs
 # The modules that typings/ describes.
 STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(shell find typings -name '*.pyi'))))
 
-.PHONY: demo bench-athena soak test test-slow test-floor check lint types docs clean
+# The others that we are measured against pin other versions, and one has our import name.
+PEERS := .venv-peers
+MEASURE := --peers-python $(PEERS)/bin/python
+
+# aiobotocore works with a few patch releases of botocore only: it gets an environment of its own.
+AIOBOTOCORE := .venv-aiobotocore
+
+.PHONY: demo bench bench-quick bench-curves bench-report bench-athena soak test test-slow test-floor test-aiobotocore check lint types docs clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -25,10 +32,27 @@ test-slow: $(STAMP)  ## The slow ones.
 FLOOR_WARNINGS := -W 'ignore:datetime.datetime.utc:DeprecationWarning' \
 	-W 'ignore:Class-scoped fixtures defined as instance methods:pytest.PytestDeprecationWarning'
 
-test-floor: $(FLOOR)/installed  ## What `make test` runs, with the lowest versions that pyproject.toml allows.
-	$(FLOOR)/bin/python -m pytest -n 2 --dist loadfile $(FLOOR_WARNINGS) $(ARGS)
+test-floor: $(FLOOR)/installed  ## What `make test` runs, but for other libraries (tests/clients), with the lowest versions that pyproject.toml allows.
+	$(FLOOR)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/clients $(FLOOR_WARNINGS) $(ARGS)
+
+test-aiobotocore: $(AIOBOTOCORE)/installed  ## AiobotocoreTransport, in its own environment.
+	$(AIOBOTOCORE)/bin/mypy pyathena/transport tests/transport/test_aiobotocore.py
+	$(AIOBOTOCORE)/bin/python -m pytest tests/transport/test_aiobotocore.py $(ARGS)
 
 check: lint types test  ## What CI asks of every commit.
+
+bench: $(VENV)/bench $(PEERS)/installed  ## Us and all others by all workloads, in half an hour: writes benchmarks/RESULTS.md.
+	$(BIN)/python -m benchmarks.run $(MEASURE) $(ARGS)
+	$(BIN)/python -m benchmarks.report
+
+bench-quick: $(VENV)/bench $(PEERS)/installed  ## A few workloads once, to try: prints, and writes no report.
+	$(BIN)/python -m benchmarks.run $(MEASURE) --quick --out benchmarks/quick.jsonl $(ARGS)
+
+bench-curves: $(VENV)/bench  ## Our time by size, number, latency and the options whose defaults are chosen from it.
+	$(BIN)/python -m benchmarks.curves $(ARGS)
+
+bench-report: $(VENV)/bench  ## Write benchmarks/RESULTS.md anew from what was measured last.
+	$(BIN)/python -m benchmarks.report $(ARGS)
 
 bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: writes benchmarks/ATHENA_LOOP.md.
 	$(BIN)/python -m benchmarks.athena_loop
@@ -66,5 +90,21 @@ $(DOCS)/installed: pyproject.toml
 	$(DOCS)/bin/python -m pip install --quiet --group docs
 	touch $@
 
+$(VENV)/bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+$(PEERS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(PEERS)/bin/python -m pip install --quiet --group peers
+	touch $@
+
+$(AIOBOTOCORE)/installed: pyproject.toml
+	$(PYTHON) -m venv $(AIOBOTOCORE)
+	$(AIOBOTOCORE)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(AIOBOTOCORE)/bin/python -m pip install --quiet --editable '.[aiobotocore]' --group aiobotocore
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(FLOOR) $(DOCS) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(AIOBOTOCORE) $(FLOOR) $(DOCS) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -21,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
@@ -31,48 +30,15 @@ from typing import Any
 from typing_extensions import override
 
 import pyathena
+from benchmarks.athena import COLUMNS, AthenaProcess
+from benchmarks.workloads import QUERY
 from pyathena.aio.connection import AioConnection
 from pyathena.settings import ConnectionOptions
-from pyathena.testing.athena import Answer, Column, LocalAthena
-from pyathena.transport import BlockingBoto3Transport
 from tests.servers import KEY, SECRET, RcloneServer
 
 ROWS = 1_000_000
-QUERY = "SELECT * FROM big"
-COLUMNS = [
-    Column("id", "bigint"),
-    Column("name", "varchar"),
-    Column("price", "decimal", 10, 2),
-    Column("day", "date"),
-    Column("at", "timestamp"),
-]
 REPORT = Path(__file__).parent / "ATHENA_LOOP.md"
 CURSORS = ("AioCursor", "AioS3FSCursor", "AioArrowCursor", "AioPandasCursor", "AioPolarsCursor")
-
-
-class Rows(Sequence[list[str | None]]):
-    """A million rows that are made up as they are read."""
-
-    @override
-    def __len__(self) -> int:
-        return ROWS
-
-    @override
-    def __getitem__(self, index: Any) -> Any:
-        if not 0 <= index < ROWS:
-            raise IndexError(index)
-        name = None if index % 10 == 0 else f"name {index}"
-        return [str(index), name, f"{index % 1000}.50", "2024-01-02", "2024-01-02 03:04:05.678"]
-
-
-def serve(s3_endpoint: str) -> None:
-    """Be the local Athena until stdin is closed."""
-    transport = BlockingBoto3Transport(endpoint_url=s3_endpoint, key=KEY, secret=SECRET)
-    asyncio.run(transport.create_bucket("results"))
-    with LocalAthena(transport) as athena:
-        athena.answer(QUERY, Answer(COLUMNS, Rows()))
-        print(athena.endpoint_url, flush=True)
-        sys.stdin.read()
 
 
 class TimingSelector(selectors.DefaultSelector):
@@ -138,19 +104,12 @@ def run() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     with RcloneServer() as s3:
         command = [sys.executable, "-m", "benchmarks.athena_loop"]
-        athena = subprocess.Popen([*command, "--serve", s3.endpoint], stdin=-1, stdout=-1, text=True)
-        assert athena.stdout is not None
-        assert athena.stdin is not None
-        endpoint = athena.stdout.readline().strip()
-        try:
+        with AthenaProcess(s3.endpoint, ROWS, key=KEY, secret=SECRET) as athena:
             for name in CURSORS:
                 ran = subprocess.run(
-                    [*command, "--measure", name, endpoint, s3.endpoint], check=True, stdout=-1, text=True
+                    [*command, "--measure", name, athena.endpoint, s3.endpoint], check=True, stdout=-1, text=True
                 )
                 found[name] = json.loads(ran.stdout)
-        finally:
-            athena.stdin.close()
-            athena.wait()
     return found
 
 
@@ -185,9 +144,7 @@ def report(found: dict[str, dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--serve"]:
-        serve(arguments[1])
-    elif arguments[:1] == ["--measure"]:
+    if arguments[:1] == ["--measure"]:
         _, name, endpoint, s3_endpoint = arguments
         options: ConnectionOptions = {
             "endpoint_url": endpoint,

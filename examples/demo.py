@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from local import KEY, moto
 
 from pyathena.filesystem.s3 import AioS3FileSystem
 from pyathena.transport import InMemoryTransport, ThreadedBoto3Transport
@@ -84,7 +85,7 @@ async def demo(transport: ThreadedBoto3Transport, bucket: str, *, create: bool) 
 
 
 async def main(endpoint_url: str | None, bucket: str, *, own_server: bool) -> None:
-    key = "testing" if own_server else None
+    key = KEY if own_server else None
     transport = ThreadedBoto3Transport(endpoint_url=endpoint_url, key=key, secret=key)
     try:
         await demo(transport, bucket, create=own_server)
@@ -102,14 +103,5 @@ if __name__ == "__main__":
     elif arguments.endpoint_url is not None:
         parser.error("--endpoint-url needs --bucket, a bucket that exists there")
     else:
-        from moto.server import ThreadedMotoServer
-
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-        server.start()
-        try:
-            host, port = server.get_host_and_port()
-            print(f"\n  moto's S3 server listens on {host}:{port}\n")
-            asyncio.run(main(f"http://{host}:{port}", "demo-bucket", own_server=True))
-        finally:
-            server.stop()
+        with moto() as endpoint:
+            asyncio.run(main(endpoint, "demo-bucket", own_server=True))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+
+from local import KEY, moto
 
 import pyathena
 from pyathena.aio.arrow.cursor import AioArrowCursor
@@ -46,31 +47,25 @@ async def main(options: ConnectionOptions) -> None:
 @contextmanager
 def local() -> Iterator[ConnectionOptions]:
     """Start a local Athena, which answers the query, and moto's S3, where it writes its results."""
-    from moto.server import ThreadedMotoServer
-
     from pyathena.testing.athena import Answer, Column, LocalAthena
     from pyathena.transport import BlockingBoto3Transport
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with ExitStack() as stack:
-        s3 = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-        s3.start()
-        stack.callback(s3.stop)
-        host, port = s3.get_host_and_port()
-        transport = BlockingBoto3Transport(endpoint_url=f"http://{host}:{port}", key="any", secret="any")
+        s3 = stack.enter_context(moto())
+        transport = BlockingBoto3Transport(endpoint_url=s3, key=KEY, secret=KEY)
         stack.callback(lambda: asyncio.run(transport.aclose()))
         asyncio.run(transport.create_bucket("results"))
         athena = stack.enter_context(LocalAthena(transport))
         columns = [Column("n", "bigint"), Column("day", "bigint"), Column("name", "varchar")]
         athena.answer(QUERY, Answer(columns, [[str(n), str(n % 7), f"row {n}"] for n in range(1, ROWS + 1)]))
-        print(f"\n  a local Athena listens on {athena.endpoint_url}, moto's S3 server on {host}:{port}\n")
+        print(f"  a local Athena listens on {athena.endpoint_url}\n")
         yield {
             "endpoint_url": athena.endpoint_url,
-            "s3_endpoint_url": f"http://{host}:{port}",
+            "s3_endpoint_url": s3,
             "s3_staging_dir": "s3://results/",
             "region_name": "us-east-1",
-            "aws_access_key_id": "any",
-            "aws_secret_access_key": "any",
+            "aws_access_key_id": KEY,
+            "aws_secret_access_key": KEY,
         }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -49,6 +51,21 @@ def rclone_endpoint() -> Iterator[str]:
     """The URL of an rclone server that all tests share: use a bucket of your own."""
     with RcloneServer() as server:
         yield server.endpoint
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as it is published."""
+    target = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(target)],
+        check=True,
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        timeout=50,
+    )
+    (built,) = target.glob("*.whl")
+    return built
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -287,7 +287,7 @@ def test_a_converter_can_be_given_for_all_cursors(athena: LocalAthena) -> None:
         assert connection.cursor().execute("SELECT 1").fetchone() == ("<1>", "one")
 
 
-class OwnFileSystem(S3FileSystem):  # type: ignore[metaclass]  # fsspec's has no public name for type checkers
+class OwnFileSystem(S3FileSystem):
     """Somebody's own."""
 
     read: list[str]

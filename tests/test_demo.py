@@ -12,8 +12,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 DEMO = EXAMPLES / "demo.py"
 
 
-def run(*arguments: str, program: Path = DEMO) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(program), *arguments]
+def run(*arguments: str, program: Path = DEMO, ignored: str | None = None) -> subprocess.CompletedProcess[str]:
+    filters = ["-W", "error", *(["-W", f"ignore:{ignored}"] if ignored else [])]
+    command = [sys.executable, *filters, str(program), *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 
 
@@ -46,6 +47,20 @@ def test_the_demo_ends_with_queries_whose_results_come_through_the_filesystem() 
     assert "10000 rows through AioCursor" in ran.stdout
     assert "10000 rows through AioArrowCursor: n int64, day int64, name string" in ran.stdout
     assert "read through AioS3FileSystem, with <ThreadedBoto3Transport" in ran.stdout
+
+
+def test_the_metrics_count_requests_and_attempts() -> None:
+    ran = run(program=EXAMPLES / "metrics.py")
+    assert ran.returncode == 0, ran.stderr
+    for counted in (
+        's3_requests_total{operation="PutObject",outcome="S3ThrottledError"} 1.0',
+        's3_requests_total{operation="PutObject",outcome="ok"} 1.0',
+        's3_requests_total{operation="HeadObject",outcome="S3NotFoundError"} 1.0',
+        's3_retries_total{operation="PutObject"} 1.0',
+        's3_bytes_total{direction="received"} 4.0',
+        's3_seconds_count{operation="GetObject"} 1.0',
+    ):
+        assert counted in ran.stdout
 
 
 def test_the_demo_is_short() -> None:

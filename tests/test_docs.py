@@ -1,6 +1,6 @@
 """The examples of guide and docstrings run as they stand there, and those of the README fit what is there.
 
-Those that cannot are marked in their page (``<!--- skip: next -->``), and typed well all the same.
+Those that cannot are marked in their page: ``<!--- skip: next -->``.
 
 A reader has AWS; here moto and a local Athena are found in its place, by the environment. The blocks of a page run in
 order and share their names. ``await`` stands in them as in ``python -m asyncio``.
@@ -67,8 +67,11 @@ def blocks(page: Path, evaluate: Any = None) -> Document:
 
 
 def programs(page: Path) -> list[str]:
-    """What stands in those blocks."""
-    return [str(each.parsed) for each in blocks(page).examples() if isinstance(each.parsed, str)]
+    """What stands in those blocks, but for those that are marked."""
+    found: list[str] = []
+    for example in blocks(page, lambda block: found.append(block.parsed)).examples():
+        example.evaluate()
+    return found
 
 
 def compiled(example: Example) -> CodeType:

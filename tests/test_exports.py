@@ -49,6 +49,7 @@ PACKAGES = {
         "AioS3File",
         "AioS3FileSystem",
         "AioS3TextFile",
+        "Registration",
         "S3CompressedFile",
         "S3File",
         "S3FileSystem",
@@ -56,6 +57,7 @@ PACKAGES = {
         "S3OpenFile",
         "S3OpenTextFile",
         "S3TextFile",
+        "register",
     ],
     "pyathena.filesystem.s3": [
         "AioS3CompressedFile",
@@ -143,10 +145,12 @@ PACKAGES = {
         "ObjectSummary",
         "ObjectVersion",
         "ObjectWriter",
+        "ObservingTransport",
         "PresignedOperation",
         "PutOptions",
         "PutResult",
         "RequestOptions",
+        "RequestReport",
         "RetryPolicy",
         "RetryingTransport",
         "S3AlreadyExistsError",
@@ -243,6 +247,19 @@ def test_the_filesystem_works_with_an_injected_transport_where_boto3_cannot_be_i
     assert "is not to be had here" in ran.stdout
 
 
+def test_a_transport_whose_extra_is_missing_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["aiobotocore"] = None  # so that it cannot be imported
+try:
+    import pyathena.transport.aiobotocore
+except ImportError as error:
+    print(error.name, error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
+    assert ran.stdout == "aiobotocore aiobotocore is not installed: pip install 'pyathena[aiobotocore]'\n"
+
+
 @pytest.mark.parametrize(
     "modules",
     [
@@ -258,6 +275,37 @@ def test_what_does_no_io_imports_neither_boto3_nor_fsspec_nor_asyncio(modules: s
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=50)
     assert ran.stdout.strip() == "[]"
+
+
+def _modules_after(program: str) -> set[str]:
+    """Return what modules there are when a program has run in a process of its own, with all warnings as errors."""
+    shown = f"{program}; import sys; print(' '.join(sys.modules))"
+    command = [sys.executable, "-W", "error", "-c", shown]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True, timeout=50).stdout.split())
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "pyathena",
+        "pyathena.transport, pyathena.transport.boto3",
+        "pyathena.filesystem.s3",
+        "pyathena.connection, pyathena.aio.connection, pyathena.cursor, pyathena.aio.cursor",
+    ],
+)
+def test_importing_brings_along_nothing_that_is_not_needed_by_all(modules: str) -> None:
+    foreign = {
+        *("pandas", "pyarrow", "polars", "numpy", "duckdb", "dask", "zarr", "pytest", "moto"),
+        *("aiohttp", "requests", "httpx", "aiobotocore", "s3fs", "tqdm", "yaml", "prometheus_client"),
+    }
+    imported = _modules_after(f"import {modules}")
+    assert not imported & foreign
+    of_fsspec = {name for name in imported if name.startswith("fsspec.implementations.")}
+    assert of_fsspec <= {"fsspec.implementations.local"}  # which knows what local paths mean, for get and put
+
+
+def test_importing_the_package_itself_brings_neither_boto3_nor_fsspec_nor_asyncio() -> None:
+    assert not _modules_after("import pyathena") & {"boto3", "botocore", "fsspec", "asyncio", "urllib3"}
 
 
 def test_faults_need_neither_boto3_nor_pytest() -> None:

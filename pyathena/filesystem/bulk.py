@@ -15,14 +15,14 @@ from fsspec.utils import other_paths
 from pyathena.filesystem.engine import S3Engine
 from pyathena.runtime import run_all
 
-__all__ = ["check_pairs", "file_size", "files_of", "has_magic", "local_sources", "make_room", "pair", "run_pairs"]
+__all__ = ["check_pairs", "files_of", "has_magic", "local_sources", "make_room", "pair", "run_pairs"]
 
 T = TypeVar("T")
 
 
 def has_magic(path: str) -> bool:
     """Tell whether a path may be a pattern: whether it holds one of ``* ? [``."""
-    return any(character in path for character in "*?[")
+    return "*" in path or "?" in path or "[" in path
 
 
 def pair(
@@ -95,11 +95,6 @@ def local_sources(
     if single and (not recursive or (maxdepth and has_magic(asked))):
         found = [each for each in found if not os.path.isdir(each)]
     return found, asked
-
-
-def file_size(path: str) -> int | None:
-    """Return the bytes of a local file; None if it is a directory."""
-    return None if os.path.isdir(path) else os.path.getsize(path)
 
 
 def files_of(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

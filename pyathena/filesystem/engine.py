@@ -18,8 +18,9 @@ from typing_extensions import Buffer
 from pyathena.filesystem.listing import Entry, bucket_entry, directory_entry, info_entry, parents, summary_entry
 from pyathena.filesystem.listings_cache import ListingsCache
 from pyathena.filesystem.options import Arguments, complete_options, part_options
-from pyathena.filesystem.paths import join, object_ref, split, split_version
+from pyathena.filesystem.paths import join, object_ref, split, split_object, split_version
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
+from pyathena.filesystem.progress import Progress
 from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel, read_whole
 from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
 from pyathena.runtime import Runtime, run_all
@@ -107,11 +108,10 @@ class S3Engine:
 
     def ref(self, path: str, version_id: str | None = None) -> ObjectRef:
         """Return the object that a path names; of the version that it names, if the engine is aware of versions."""
-        named = None
         if self.version_aware:
             path, named = split_version(path)
-        ref = object_ref(path)
-        return ObjectRef(ref.bucket, ref.key, version_id or named)
+            version_id = version_id or named
+        return object_ref(path, version_id)
 
     def pin(self, ref: ObjectRef, arguments: Arguments | None = None, *, size: int | None = None) -> PinnedObject:
         """Return an object that is to stay the same in every request."""
@@ -337,6 +337,7 @@ class S3Engine:
         version_id: str | None = None,
         arguments: Arguments | None = None,
         max_concurrency: int | None = None,
+        progress: Progress | None = None,
     ) -> bytes:
         """Read an object, or a slice of it, in parallel ranges.
 
@@ -347,15 +348,21 @@ class S3Engine:
             version_id: which version of it; the current one if None.
             arguments: parameters of the requests; the engine's if None.
             max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
+            progress: is told of the bytes.
 
         Raises:
             FileNotFoundError: there is no such object.
         """
         pinned = self.pin(self.ref(path, version_id), arguments)
         limit = self.limit(max_concurrency)
-        return await read_whole(pinned, lambda each: self._read_pinned(each, start, end, limit), reopen=self.reopen)
+        told = progress or Progress()
+        return await read_whole(
+            pinned, lambda each: self._read_pinned(each, start, end, limit, told), reopen=self.reopen
+        )
 
-    async def _read_pinned(self, pinned: PinnedObject, start: int | None, end: int | None, limit: int) -> bytes:
+    async def _read_pinned(
+        self, pinned: PinnedObject, start: int | None, end: int | None, limit: int, progress: Progress
+    ) -> bytes:
         if (start or 0) < 0 or (end is not None and end < 0):
             info = await pinned.head()
             start, end = resolve(start, end, info.size)
@@ -363,19 +370,25 @@ class S3Engine:
         if end is not None and end <= start:
             if pinned.etag is None:
                 await pinned.head()  # an empty slice of what is not there is an error all the same
+            progress.begin(0)
             return b""
         # The first block tells the size; for a small object it is all there is.
         first = await pinned.fetch(start, start + self.block_size if end is None else min(end, start + self.block_size))
         if first is None:
+            progress.begin(0)
             return b""
         stop = first.object_size if end is None else min(end, first.object_size)
+        progress.begin(stop - start)
+        progress.advance(first.size)
         if start + first.size >= stop:
             return as_bytes(first.data)
         # BytesIO hands out the memory that it was given: every range is written once, into its place.
         whole = io.BytesIO(bytes(stop - start))
         with whole.getbuffer() as view, view[first.size :] as rest:
             view[: first.size] = first.data
-            await read_parallel(pinned, start + first.size, rest, self.runtime, self.block_size, limit)
+            await read_parallel(
+                pinned, start + first.size, rest, self.runtime, self.block_size, limit, progress.advance
+            )
         return whole.getvalue()
 
     def limit(self, max_concurrency: int | None) -> int:
@@ -393,17 +406,21 @@ class S3Engine:
         max_concurrency: int | None = None,
         *,
         stop_on_error: bool = False,
+        progress: Progress | None = None,
     ) -> list[bytes | Exception]:
         """Read objects in parallel; what fails stands in its place, or is raised and stops the rest."""
+        told = progress or Progress()
 
         async def read(path: str) -> bytes | Exception:
-            try:
-                return await self.read(path, arguments=arguments)
-            except Exception as error:
-                if stop_on_error:
-                    raise
-                return error
+            with told.of(path, "") as callback:
+                try:
+                    return await self.read(path, arguments=arguments, progress=Progress(callback))
+                except Exception as error:
+                    if stop_on_error:
+                        raise
+                    return error
 
+        told.begin(len(paths))
         return await run_all(self.runtime, read, paths, self.limit(max_concurrency))
 
     async def read_ranges(
@@ -459,7 +476,7 @@ class S3Engine:
             else:
                 start, end = which.start, which.stop
             try:
-                data = await self._read_pinned(pinned[path], start, end, limit)
+                data = await self._read_pinned(pinned[path], start, end, limit, Progress())
             except Exception as error:
                 results.update(dict.fromkeys(which.serves, error))
                 return
@@ -485,6 +502,7 @@ class S3Engine:
         arguments: Arguments | None = None,
         part_size: int | None = None,
         max_concurrency: int | None = None,
+        progress: Progress | None = None,
     ) -> PutResult:
         """Write an object: in one request, or in parallel parts if it is larger than two of them.
 
@@ -495,6 +513,7 @@ class S3Engine:
             arguments: parameters of the requests; the engine's if None.
             part_size: bytes of a part, 5 MiB or more; the engine's block size, or 5 MiB if that is less, if None.
             max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
+            progress: is told of the bytes.
         """
         ref = self.ref(path)
         options = self.write_options(ref, mode, arguments)
@@ -503,7 +522,7 @@ class S3Engine:
         async def read(piece: ByteRange) -> Buffer:
             return view[piece.start : piece.stop]
 
-        return await self.write_parts(ref, view.nbytes, read, options, part_size, max_concurrency)
+        return await self.write_parts(ref, view.nbytes, read, options, part_size, max_concurrency, progress)
 
     def write_options(self, ref: ObjectRef, mode: str, arguments: Arguments | None = None) -> PutOptions:
         """Return the options to write an object with."""
@@ -520,7 +539,7 @@ class S3Engine:
         options: PutOptions,
         part_size: int | None = None,
         max_concurrency: int | None = None,
-        progress: Callable[[int], object] = lambda sent: None,
+        progress: Progress | None = None,
     ) -> PutResult:
         """Write an object of known size, whose bytes are to be had range by range.
 
@@ -531,21 +550,23 @@ class S3Engine:
             options: content headers and conditions.
             part_size: bytes of a part, as in `write`.
             max_concurrency: most requests in flight, as in `write`.
-            progress: called with the bytes of each part that has arrived.
+            progress: is told of the bytes.
         """
         block = self.part_size(part_size)
+        told = progress or Progress()
+        told.begin(size)
 
         async def send(upload: MultipartUpload, number: int, piece: ByteRange) -> CompletedPart:
             body = await read(piece)
             part = await self.transport.upload_part(upload, number, body, options=part_options(options))
-            progress(piece.size or 0)
+            told.advance(piece.size or 0)
             return part
 
         with self.listings.changing(ref.bucket, ref.key):
             if size <= 2 * block:
                 body = await read(ByteRange(0, size)) if size else b""
                 result = await self.transport.put_object(ref, body, options=options)
-                progress(size)
+                told.advance(size)
                 return result
             parts = list(enumerate(split_range(0, size, equal_part_size(size, block)), start=1))
             return await self.upload(ref, parts, send, options, max_concurrency)
@@ -617,37 +638,47 @@ class S3Engine:
     # --- deleting --------------------------------------------------------------------------------
 
     async def remove(
-        self, paths: Iterable[str | ObjectRef], *, recursive: bool = False, maxdepth: int | None = None
+        self,
+        paths: Iterable[str | ObjectRef],
+        *,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        progress: Progress | None = None,
     ) -> list[str]:
         """Delete objects, and with ``recursive`` what is below them; return the paths of what was deleted.
 
         Without ``recursive`` a path is a key, which S3 deletes whether it is there or not; so is what is given as an
-        object already, whatever its key looks like.
+        object already, whatever its key looks like. ``progress`` is told of the keys of each request.
 
         Raises:
             FileNotFoundError: with ``recursive``, a path is neither an object nor a directory. Nothing is deleted then.
             S3DeleteError: some could not be deleted; it holds which, and why. The others were.
         """
-        doomed: dict[str, dict[ObjectKey, None]] = {}
+        doomed: dict[str, dict[tuple[str, str | None], None]] = {}  # each key once, in order
         for path in paths:
             if recursive and isinstance(path, str):
                 bucket, key = split(path)
-                keys = [ObjectKey(found) for found in await self._keys_at_and_below(bucket, key, maxdepth)]
+                below = await self._keys_at_and_below(bucket, key, maxdepth)
+                doomed.setdefault(bucket, {}).update(dict.fromkeys((found, None) for found in below))
+            elif isinstance(path, str) and not self.version_aware:
+                bucket, key = split_object(path)
+                doomed.setdefault(bucket, {})[key, None] = None
             else:
                 ref = self.ref(path) if isinstance(path, str) else path
-                bucket, keys = ref.bucket, [ObjectKey(ref.key, ref.version_id)]
-            doomed.setdefault(bucket, {}).update(dict.fromkeys(keys))
+                doomed.setdefault(ref.bucket, {})[ref.key, ref.version_id] = None
         failures: list[S3Error] = []
+        told = progress or Progress()
+        told.begin(sum(len(found) for found in doomed.values()))
         for bucket, found in doomed.items():
             try:
-                await self.remove_keys(bucket, list(found))
+                await self.remove_keys(bucket, [ObjectKey(*each) for each in found], told)
             except S3Error as error:  # the other buckets have nothing to do with it
                 failures.append(error)
         if failures:
             for failure in failures[1:]:
                 failures[0].add_note(str(failure))
             raise failures[0]
-        return [join(bucket, key.key) for bucket, found in doomed.items() for key in found]
+        return [join(bucket, key) for bucket, found in doomed.items() for key, _ in found]
 
     async def _keys_at_and_below(self, bucket: str, key: str, maxdepth: int | None) -> list[str]:
         if not bucket:
@@ -682,7 +713,7 @@ class S3Engine:
             )
         return [found for found in keys if _depth(found.rstrip("/"), base, maxdepth)]
 
-    async def remove_keys(self, bucket: str, keys: Sequence[ObjectKey]) -> None:
+    async def remove_keys(self, bucket: str, keys: Sequence[ObjectKey], progress: Progress | None = None) -> None:
         """Delete keys of one bucket, a thousand a request, in parallel; those that are not there count as deleted.
 
         Raises:
@@ -691,13 +722,15 @@ class S3Engine:
         batches = [keys[at : at + MAX_DELETE_KEYS] for at in range(0, len(keys), MAX_DELETE_KEYS)]
 
         async def delete(batch: Sequence[ObjectKey]) -> DeleteResult:
-            return await self.transport.delete_objects(bucket, batch, options=self.arguments.delete())
+            result = await self.transport.delete_objects(bucket, batch, options=self.arguments.delete())
+            if progress is not None:
+                progress.advance(len(batch))
+            return result
 
         try:
             results = await run_all(self.runtime, delete, batches, self.max_concurrency)
         finally:
-            for key in keys:
-                self.listings.forget(bucket, key.key)
+            self.listings.forget_all(bucket, (key.key for key in keys))
         errors = tuple(error for result in results for error in result.errors)
         if errors:
             denied = all(error.code == "AccessDenied" for error in errors)

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import io
 import os
 import pickle
 import posixpath
 import re
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -27,7 +26,6 @@ from typing_extensions import Buffer, TypeIs, override
 from pyathena.filesystem import objects, transfer
 from pyathena.filesystem.bulk import (
     check_pairs,
-    file_size,
     files_of,
     has_magic,
     local_sources,
@@ -41,12 +39,14 @@ from pyathena.filesystem.listings_cache import ListingsCache
 from pyathena.filesystem.opening import Opening
 from pyathena.filesystem.options import Arguments, refuse_unknown
 from pyathena.filesystem.paths import PROTOCOLS, split, split_version, strip_protocol
+from pyathena.filesystem.progress import Progress
 from pyathena.filesystem.reading import RangeReader, find_behind
 from pyathena.filesystem.settings import FileSystemOptions
 from pyathena.filesystem.transaction import DeferredFile, S3Transaction
 from pyathena.filesystem.writing import PartWriter
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3NotFoundError
+from pyathena.transport.observing import ObservingTransport
 from pyathena.transport.protocol import ConnectionLike, PresignedOperation, S3Transport
 from pyathena.transport.retrying import RetryingTransport, RetryPolicy
 from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef, VersioningStatus
@@ -54,11 +54,12 @@ from pyathena.transport.values import ConnectOptions, MultipartUpload, ObjectRef
 if TYPE_CHECKING:
     from pyathena.transport.boto3 import BlockingBoto3Transport, S3ClientLike, ThreadedBoto3Transport
 
-__all__ = ["Face", "Path"]
+__all__ = ["Face", "OnError", "Path"]
 
 T = TypeVar("T")
 
 Path: TypeAlias = "str | os.PathLike[str]"
+OnError: TypeAlias = Literal["omit", "raise"] | Callable[[OSError], object]
 
 _DEFAULT_MAX_CONCURRENCY: Final = 64
 _DEFAULT_RETRY: Final = RetryPolicy()
@@ -73,10 +74,9 @@ class Face:
     _engine: S3Engine
     _transport: S3Transport
     _owned: S3Transport | None
-    # fsspec's: whether a transaction is under way, and which.
+    # fsspec's: whether a transaction is under way, and what the instance was made of.
     _intrans: bool
-    transaction: Any
-    # fsspec's too: what the instance was made of.
+    transaction: S3Transaction
     storage_args: tuple[Any, ...]
     storage_options: dict[str, Any]
 
@@ -110,10 +110,18 @@ class Face:
         runtime = make_runtime(limit)
         compare_etags_only = options.get("local_expiry_check", False)
         self._transport = transport
+        on_request = options.get("on_request")
         if isinstance(transport, RetryingTransport):
             if options.get("retry") is not None:
                 raise ValueError("transport= is a RetryingTransport, which has its own policy; leave out retry=")
-        elif retry is not None:
+            if on_request is not None:
+                raise ValueError(
+                    "transport= is a RetryingTransport, and on_request= is to see each attempt: leave it out, and give "
+                    "RetryingTransport(ObservingTransport(…, on_request))"
+                )
+        elif on_request is not None or not isinstance(transport, ObservingTransport):
+            transport = ObservingTransport(transport, on_request)
+        if retry is not None and not isinstance(transport, RetryingTransport):
             if not isinstance(retry, RetryPolicy):
                 raise TypeError(f"retry= is a RetryPolicy, or None for a single attempt, got {retry!r}")
             transport = RetryingTransport(transport, retry, compare_etags_only=compare_etags_only, sleep=runtime.sleep)
@@ -144,7 +152,7 @@ class Face:
     def __reduce__(self) -> Any:
         first = {"connection": self.storage_args[0]} if self.storage_args else {}
         for name, live in {**self.storage_options, **first}.items():
-            if name in ("connection", "client"):
+            if name in ("connection", "client", "on_request"):
                 try:
                     pickle.dumps(live)
                 except Exception as error:
@@ -242,6 +250,18 @@ class Face:
         """Tell whether a path is a directory (keys begin with it and a slash), a bucket or the root."""
         return await self._engine.is_directory(strip_protocol(path))
 
+    @overload
+    async def _ls(
+        self, path: Path, detail: Literal[False] = False, refresh: bool = False, versions: bool = False, **kwargs: Any
+    ) -> list[str]: ...
+    @overload
+    async def _ls(
+        self, path: Path, detail: Literal[True], refresh: bool = False, versions: bool = False, **kwargs: Any
+    ) -> list[Entry]: ...
+    @overload
+    async def _ls(
+        self, path: Path, detail: bool, refresh: bool = False, versions: bool = False, **kwargs: Any
+    ) -> list[Entry] | list[str]: ...
     async def _ls(
         self, path: Path, detail: bool = False, refresh: bool = False, versions: bool = False, **kwargs: Any
     ) -> list[Entry] | list[str]:
@@ -262,6 +282,39 @@ class Face:
             return _names_or_all(await objects.list_directory_versions(self._engine, stripped), detail=detail)
         return _names_or_all(await self._engine.list_directory(stripped, refresh=refresh), detail=detail)
 
+    @overload
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: Literal[False] = False,
+        *,
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> list[str]: ...
+    @overload
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        *,
+        detail: Literal[True],
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> dict[str, Entry]: ...
+    @overload
+    async def _find(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        *,
+        prefix: str = "",
+        **kwargs: Any,
+    ) -> dict[str, Entry] | list[str]: ...
     async def _find(
         self,
         path: Path,
@@ -286,12 +339,48 @@ class Face:
         entries = await self._engine.find(strip_protocol(path), maxdepth=maxdepth, withdirs=withdirs, prefix=prefix)
         return entries if detail else list(entries)
 
+    @overload
+    def _walk(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: OnError = "omit",
+        *,
+        detail: Literal[False] = False,
+        refresh: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[str, list[str], list[str]]]: ...
+    @overload
+    def _walk(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: OnError = "omit",
+        *,
+        detail: Literal[True],
+        refresh: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[str, dict[str, Entry], dict[str, Entry]]]: ...
+    @overload
+    def _walk(
+        self,
+        path: Path,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: OnError = "omit",
+        *,
+        detail: bool,
+        refresh: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[str, Any, Any]]: ...
     async def _walk(
         self,
         path: Path,
         maxdepth: int | None = None,
         topdown: bool = True,
-        on_error: Literal["omit", "raise"] | Callable[[OSError], object] = "omit",
+        on_error: OnError = "omit",
         *,
         detail: bool = False,
         refresh: bool = False,
@@ -337,6 +426,23 @@ class Face:
         if not topdown:
             yield step
 
+    @overload
+    async def _du(
+        self,
+        path: Path,
+        total: Literal[True] = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        **kwargs: Any,
+    ) -> int: ...
+    @overload
+    async def _du(
+        self, path: Path, total: Literal[False], maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
+    ) -> dict[str, int]: ...
+    @overload
+    async def _du(
+        self, path: Path, total: bool, maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
+    ) -> int | dict[str, int]: ...
     async def _du(
         self,
         path: Path,
@@ -411,6 +517,18 @@ class Face:
             found[name] = directory_entry(*split(name))
         return found
 
+    @overload
+    async def _glob(
+        self, path: Path, maxdepth: int | None = None, *, detail: Literal[False] = False, **kwargs: Any
+    ) -> list[str]: ...
+    @overload
+    async def _glob(
+        self, path: Path, maxdepth: int | None = None, *, detail: Literal[True], **kwargs: Any
+    ) -> dict[str, Entry]: ...
+    @overload
+    async def _glob(
+        self, path: Path, maxdepth: int | None = None, *, detail: bool, **kwargs: Any
+    ) -> dict[str, Entry] | list[str]: ...
     async def _glob(
         self, path: Path, maxdepth: int | None = None, *, detail: bool = False, refresh: bool = False, **kwargs: Any
     ) -> dict[str, Entry] | list[str]:
@@ -464,6 +582,7 @@ class Face:
         *,
         version_id: str | None = None,
         max_concurrency: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> bytes:
         """Read an object or a slice of it, in parallel ranges.
@@ -474,6 +593,7 @@ class Face:
             end: one past the last; negative counts from the end, None is the end.
             version_id: which version; the current one if None.
             max_concurrency: most requests in flight for this call, 1 or more.
+            callback: is told of the size, and of the bytes of each range.
             **kwargs: parameters of GetObject by S3's names.
 
         Raises:
@@ -487,16 +607,52 @@ class Face:
             version_id=version_id,
             arguments=self._arguments(kwargs, "cat_file()"),
             max_concurrency=max_concurrency,
+            progress=Progress(callback),
         )
 
+    @overload
+    async def _cat(
+        self,
+        path: list[str] | list[Path] | tuple[Path, ...],
+        recursive: bool = False,
+        on_error: Literal["raise", "omit"] = "raise",
+        batch_size: int | None = None,
+        *,
+        callback: Callback = ...,
+        **kwargs: Any,
+    ) -> dict[str, bytes]: ...
+    @overload
+    async def _cat(
+        self,
+        path: Path | Sequence[Path],
+        recursive: bool = False,
+        on_error: Literal["raise", "omit"] = "raise",
+        batch_size: int | None = None,
+        *,
+        callback: Callback = ...,
+        **kwargs: Any,
+    ) -> bytes | dict[str, bytes]: ...
+    @overload
+    async def _cat(
+        self,
+        path: Path | Sequence[Path],
+        recursive: bool = False,
+        *,
+        on_error: Literal["return"],
+        batch_size: int | None = None,
+        callback: Callback = ...,
+        **kwargs: Any,
+    ) -> bytes | dict[str, bytes | Exception]: ...
     async def _cat(
         self,
         path: Path | Sequence[Path],
         recursive: bool = False,
         on_error: Literal["raise", "omit", "return"] = "raise",
         batch_size: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
-    ) -> bytes | dict[str, bytes | Exception]:
+    ) -> bytes | dict[str, Any]:
         """Read objects in parallel: one path gives its bytes, a list, a pattern or ``recursive`` a dict by path.
 
         Args:
@@ -504,6 +660,8 @@ class Face:
             recursive: read what is below directories.
             on_error: raise what fails, omit it from the dict, or return the exception in its place.
             batch_size: most objects at a time; all that `max_concurrency` allows if None.
+            callback: is told of each object, and a branch of it of its bytes; of one object's bytes itself, where it
+                has no branches.
             **kwargs: parameters of GetObject by S3's names.
         """
         if on_error not in ("raise", "omit", "return"):
@@ -511,7 +669,9 @@ class Face:
         entries = await self._expand(path, recursive)
         names = [entry["name"] for entry in entries if entry.get("type") != "directory"]
         arguments = self._arguments(kwargs, "cat()")
-        read = await self._engine.read_many(names, arguments, batch_size, stop_on_error=on_error == "raise")
+        read = await self._engine.read_many(
+            names, arguments, batch_size, stop_on_error=on_error == "raise", progress=Progress(callback)
+        )
         if isinstance(path, (str, os.PathLike)) and not recursive and names == [strip_protocol(path)]:
             (only,) = read
             if isinstance(only, bytes):
@@ -523,6 +683,29 @@ class Face:
             if on_error == "return" or not isinstance(data, Exception)
         }
 
+    @overload
+    async def _cat_ranges(
+        self,
+        paths: Sequence[Path],
+        starts: Sequence[int | None] | int | None,
+        ends: Sequence[int | None] | int | None,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        on_error: Literal["return"] = "return",
+        **kwargs: Any,
+    ) -> list[bytes | Exception]: ...
+    @overload
+    async def _cat_ranges(
+        self,
+        paths: Sequence[Path],
+        starts: Sequence[int | None] | int | None,
+        ends: Sequence[int | None] | int | None,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        *,
+        on_error: Literal["raise"],
+        **kwargs: Any,
+    ) -> list[bytes]: ...
     async def _cat_ranges(
         self,
         paths: Sequence[Path],
@@ -532,7 +715,7 @@ class Face:
         batch_size: int | None = None,
         on_error: Literal["return", "raise"] = "return",
         **kwargs: Any,
-    ) -> list[bytes | Exception]:
+    ) -> list[bytes | Exception] | list[bytes]:
         """Read slices of objects in parallel, those of one object that are near each other in one request.
 
         Args:
@@ -595,6 +778,7 @@ class Face:
         *,
         chunksize: int | None = None,
         max_concurrency: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> None:
         """Write an object, in parallel parts if it is large. In a transaction it appears when that ends.
@@ -605,9 +789,11 @@ class Face:
             mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is.
             chunksize: bytes of a part, 5 MiB or more.
             max_concurrency: most requests in flight for this call, 1 or more.
+            callback: is told of the size, and of the bytes of each part.
             **kwargs: parameters of PutObject by S3's names (``ContentType=…``).
         """
         arguments = self._arguments(kwargs, "pipe_file()")
+        progress = Progress(callback)
         if self._intrans:
             self._refuse_to_block()
             writer = self._engine.writer(
@@ -617,9 +803,12 @@ class Face:
                 arguments=arguments,
             )
             self._defer(writer)
+            size = memoryview(value).nbytes
+            progress.begin(size)
             await writer.open()
             await writer.write(value)
             await writer.close()
+            progress.advance(size)
             return
         await self._engine.write(
             strip_protocol(path),
@@ -628,6 +817,7 @@ class Face:
             arguments=arguments,
             part_size=chunksize,
             max_concurrency=max_concurrency,
+            progress=progress,
         )
 
     async def _pipe(
@@ -635,9 +825,11 @@ class Face:
         path: Path | Mapping[Path, Buffer],
         value: Buffer | None = None,
         batch_size: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> None:
-        """Write one object, or those of a dict in parallel."""
+        """Write one object, or those of a dict in parallel; ``callback`` is told as in `put`."""
         if isinstance(path, (str, os.PathLike)):
             if value is None:
                 raise TypeError(f"pipe() needs the bytes for {path!r}")
@@ -645,8 +837,12 @@ class Face:
         elif not isinstance(path, Mapping):
             raise TypeError(f"pipe() takes a path and its bytes, or a dict of these, got {type(path).__name__}")
 
+        progress = Progress(callback)
+        progress.begin(len(path))
+
         async def write(each: tuple[Path, Buffer]) -> None:
-            await self._pipe_file(*each, **kwargs)
+            with progress.of("", os.fspath(each[0])) as child:
+                await self._pipe_file(*each, callback=child, **kwargs)
 
         await run_all(self._engine.runtime, write, list(path.items()), self._engine.limit(batch_size))
 
@@ -705,6 +901,7 @@ class Face:
         version_id: str | None = None,
         preserve_etag: bool | None = None,
         max_concurrency: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> None:
         """Copy an object within S3, in parallel parts if it is large.
@@ -715,6 +912,7 @@ class Face:
             version_id: which version of it; the current one if None.
             preserve_etag: copy what was uploaded in parts in the same parts.
             max_concurrency: most requests in flight for this call, 1 or more.
+            callback: is told of the size, and of the bytes of each part.
             **kwargs: parameters of CopyObject by S3's names. As S3 has it, those of content, metadata and tags count
                 only with ``MetadataDirective="REPLACE"`` or ``TaggingDirective="REPLACE"``.
 
@@ -729,6 +927,7 @@ class Face:
             version_id=version_id,
             preserve_etag=bool(preserve_etag),
             max_concurrency=max_concurrency,
+            progress=Progress(callback),
         )
 
     async def _copy(
@@ -751,7 +950,8 @@ class Face:
             on_error: ``ignore`` passes over objects that are gone, which is the default with ``recursive``.
             maxdepth: levels to go down, 1 or more.
             batch_size: most objects at a time.
-            callback: is told of each object.
+            callback: is told of each object, and a branch of it of its bytes; of one object's bytes itself, where it
+                has no branches.
             **kwargs: as for `cp_file`.
         """
         if maxdepth is not None and maxdepth < 1:
@@ -759,18 +959,19 @@ class Face:
         pairs = await self._copy_pairs(path1, path2, recursive, maxdepth)
         check_pairs(pairs)
         ignore = (on_error or ("ignore" if recursive else "raise")) == "ignore"
-        callback.set_size(len(pairs))
+        progress = Progress(callback)
+        progress.begin(len(pairs))
 
         async def copy(source: str, target: str) -> None:
-            try:
-                await self._cp_file(source, target, **kwargs)
-            except S3NotFoundError as error:
-                # That the source is gone may be passed over, that the target's bucket is not there may not.
-                of_source = error.operation == "HeadObject" and error.bucket == split(source)[0]
-                passed_over = ignore or (not recursive and await self._engine.is_directory(source))
-                if not of_source or not passed_over:
-                    raise
-            callback.relative_update(1)
+            with progress.of(source, target) as child:
+                try:
+                    await self._cp_file(source, target, callback=child, **kwargs)
+                except S3NotFoundError as error:
+                    # That the source is gone may be passed over, that the target's bucket is not there may not.
+                    of_source = error.operation == "HeadObject" and error.bucket == split(source)[0]
+                    passed_over = ignore or (not recursive and await self._engine.is_directory(source))
+                    if not of_source or not passed_over:
+                        raise
 
         await run_pairs(self._engine, copy, pairs, batch_size)
 
@@ -814,14 +1015,28 @@ class Face:
             await self._rm_file(path1)
 
     async def _mv(
-        self, path1: Path, path2: Path, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any
+        self,
+        path1: Path,
+        path2: Path,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
+        **kwargs: Any,
     ) -> None:
-        """Move objects within S3: copy them, and then delete those that were copied, and no others."""
+        """Move objects within S3: copy them, and then delete those that were copied, and no others.
+
+        ``callback`` is told as in `copy`. The other arguments are those of `copy` too.
+        """
         pairs = [each for each in await self._copy_pairs(path1, path2, recursive, maxdepth) if each[0] != each[1]]
         check_pairs(pairs, moving=True)
 
+        progress = Progress(callback)
+        progress.begin(len(pairs))
+
         async def copy(source: str, target: str) -> str:
-            await self._cp_file(source, target, **kwargs)
+            with progress.of(source, target) as child:
+                await self._cp_file(source, target, callback=child, **kwargs)
             return source
 
         copied = await run_pairs(self._engine, copy, pairs, None)
@@ -864,10 +1079,8 @@ class Face:
             **kwargs: parameters of PutObject by S3's names.
         """
         local = os.fspath(lpath)
-        size = await self._engine.runtime.offload(file_size, local)
-        if size is None:
+        if await self._engine.runtime.offload(os.path.isdir, local):
             return
-        callback.set_size(size)
         await transfer.put_file(
             self._engine,
             local,
@@ -876,7 +1089,7 @@ class Face:
             arguments=self._arguments(kwargs, "put_file()"),
             part_size=chunksize,
             max_concurrency=max_concurrency,
-            progress=callback.relative_update,
+            progress=Progress(callback),
         )
 
     async def _put(
@@ -895,7 +1108,8 @@ class Face:
             lpath: a file, a directory, a pattern, or a list of files.
             rpath: where to, or for a list one target each.
             recursive: upload what is below directories.
-            callback: is told of each file, and of its bytes.
+            callback: is told of each file, and a branch of it of its bytes; of one file's bytes itself, where it
+                has no branches.
             maxdepth: levels to go down, 1 or more.
             batch_size: most files at a time.
             **kwargs: as for `put_file`.
@@ -912,12 +1126,12 @@ class Face:
         pairs = pair(files, asked, target, target_is_directory=into, pattern=pattern)
         pairs = await self._engine.runtime.offload(files_of, pairs)
         check_pairs(pairs)
-        callback.set_size(len(pairs))
+        progress = Progress(callback)
+        progress.begin(len(pairs))
 
         async def put(source: str, target: str) -> None:
-            with callback.branched(source, target) as child:
+            with progress.of(source, target) as child:
                 await self._put_file(source, target, callback=child, **kwargs)
-            callback.relative_update(1)
 
         await run_pairs(self._engine, put, pairs, batch_size)
 
@@ -948,10 +1162,10 @@ class Face:
             S3PreconditionError: it was replaced while it was read.
         """
         if hasattr(lpath if outfile is None else outfile, "write"):
-            data = await self._cat_file(rpath, version_id=version_id, max_concurrency=max_concurrency, **kwargs)
-            callback.set_size(len(data))
+            data = await self._cat_file(
+                rpath, version_id=version_id, max_concurrency=max_concurrency, callback=callback, **kwargs
+            )
             await self._engine.runtime.offload((lpath if outfile is None else outfile).write, data)
-            callback.relative_update(len(data))
             return
         try:
             await self._download(rpath, os.fspath(lpath), callback, version_id, max_concurrency, kwargs)
@@ -976,8 +1190,7 @@ class Face:
             version_id=version_id,
             arguments=self._arguments(given, "get_file()"),
             max_concurrency=max_concurrency,
-            expect=callback.set_size,
-            progress=callback.relative_update,
+            progress=Progress(callback),
         )
 
     async def _get(
@@ -999,7 +1212,8 @@ class Face:
             rpath: an object, a directory, a pattern, or a list of objects.
             lpath: where to, or for a list one file each.
             recursive: download what is below directories.
-            callback: is told of each object, and of its bytes.
+            callback: is told of each object, and a branch of it of its bytes; of one object's bytes itself, where it
+                has no branches.
             maxdepth: levels to go down, 1 or more.
             batch_size: most objects at a time.
             version_id: which version of each; the current one if None.
@@ -1018,16 +1232,16 @@ class Face:
         single = not recursive and not into and len(pairs) == 1
         root = target if isinstance(target, str) and not single else None
         await self._engine.runtime.offload(make_room, root, [local for _, local in pairs])
-        callback.set_size(len(pairs))
+        progress = Progress(callback)
+        progress.begin(len(pairs))
 
         async def get(source: str, local: str) -> None:
-            with callback.branched(source, local) as child:
+            with progress.of(source, local) as child:
                 try:
                     await self._download(source, local, child, version_id, max_concurrency, kwargs)
                 except S3NotFoundError:
                     if recursive or not await self._engine.is_directory(source):
                         raise
-            callback.relative_update(1)
 
         await run_pairs(self._engine, get, pairs, batch_size)
 
@@ -1044,6 +1258,8 @@ class Face:
         recursive: bool = False,
         batch_size: int | None = None,
         maxdepth: int | None = None,
+        *,
+        callback: Callback = DEFAULT_CALLBACK,
         **kwargs: Any,
     ) -> list[str]:
         """Delete objects, a thousand a request; return the paths of what was deleted.
@@ -1053,6 +1269,7 @@ class Face:
             recursive: delete what is below directories; of a bucket it empties it, and deletes it if that is allowed.
             batch_size: changes nothing; S3 takes a thousand.
             maxdepth: with ``recursive``, levels to go down, 1 or more; what is deeper stays.
+            callback: is told of the number of keys, and of those of each request.
 
         Raises:
             FileNotFoundError: with ``recursive`` or of a pattern, there is nothing. Nothing is deleted then.
@@ -1061,7 +1278,7 @@ class Face:
         refuse_unknown(kwargs, "rm()")
         doomed: list[str | ObjectRef] = []
         for one in _strip_each(path):
-            if not await self._is_pattern(one, recursive=recursive):
+            if not has_magic(one) or not await self._is_pattern(one, recursive=recursive):
                 doomed.append(one)
                 continue
             matched = await self._matches(one, maxdepth)
@@ -1069,7 +1286,7 @@ class Face:
                 raise FileNotFoundError(errno.ENOENT, "There is nothing that this matches", one)
             doomed += [name for name, entry in matched.items() if recursive and _is_directory(entry)]
             doomed += [ObjectRef(*split(name)) for name, entry in matched.items() if not _is_directory(entry)]
-        removed = await self._engine.remove(doomed, recursive=recursive, maxdepth=maxdepth)
+        removed = await self._engine.remove(doomed, recursive=recursive, maxdepth=maxdepth, progress=Progress(callback))
         if recursive and maxdepth is None and self._engine.allow_bucket_deletion:
             for one in _strip_each(path):
                 bucket, key = split(one)
@@ -1085,6 +1302,7 @@ class Face:
         *,
         acl: str | None = None,
         region_name: str | None = None,
+        mode: int | None = None,
         **kwargs: Any,
     ) -> None:
         """Create a bucket, if that is allowed. Below a bucket there is nothing to create: S3 has no directories.
@@ -1094,6 +1312,7 @@ class Face:
             create_parents: changes nothing.
             acl: canned ACL.
             region_name: where; the transport's region if None.
+            mode: changes nothing; universal_pathlib tells the permissions of a directory to every filesystem.
 
         Raises:
             PermissionError: the filesystem was not made with ``allow_bucket_creation=True``.
@@ -1254,112 +1473,6 @@ class Face:
         stripped, version_id = split_version(strip_protocol(path))
         bucket, key = split(stripped)
         return bucket, key or None, version_id
-
-    if TYPE_CHECKING:
-        # Made of the coroutines above: see `_mirror`.
-        def info(self, path: Path, **kwargs: Any) -> Entry: ...
-        def exists(self, path: Path, **kwargs: Any) -> bool: ...
-        @overload
-        def ls(self, path: Path, detail: Literal[False] = False, **kwargs: Any) -> list[str]: ...
-        @overload
-        def ls(self, path: Path, detail: Literal[True], **kwargs: Any) -> list[Entry]: ...
-        @overload
-        def ls(self, path: Path, detail: bool, **kwargs: Any) -> list[Entry] | list[str]: ...
-        def ls(self, path: Path, detail: bool = False, **kwargs: Any) -> list[Entry] | list[str]: ...
-        def cat_file(self, path: Path, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes: ...
-        def cat_ranges(
-            self,
-            paths: Sequence[Path],
-            starts: Sequence[int | None] | int | None,
-            ends: Sequence[int | None] | int | None,
-            max_gap: int | None = None,
-            batch_size: int | None = None,
-            on_error: Literal["return", "raise"] = "return",
-        ) -> list[bytes | Exception]: ...
-        def pipe_file(
-            self, path: Path, value: Buffer, mode: Literal["overwrite", "create"] = "overwrite", **kwargs: Any
-        ) -> None: ...
-        def rm_file(self, path: Path) -> None: ...
-        def rm(
-            self, path: Path | Sequence[Path], recursive: bool = False, maxdepth: int | None = None
-        ) -> list[str]: ...
-        @overload
-        def find(
-            self,
-            path: Path,
-            maxdepth: int | None = None,
-            withdirs: bool = False,
-            *,
-            detail: Literal[False] = False,
-            prefix: str = "",
-        ) -> list[str]: ...
-        @overload
-        def find(
-            self,
-            path: Path,
-            maxdepth: int | None = None,
-            withdirs: bool = False,
-            *,
-            detail: Literal[True],
-            prefix: str = "",
-        ) -> dict[str, Entry]: ...
-        def find(self, *args: Any, **kwargs: Any) -> Any: ...
-        def makedirs(self, path: Path, exist_ok: bool = False) -> None: ...
-        def walk(self, path: Path, maxdepth: int | None = None, **kwargs: Any) -> Iterator[tuple[str, Any, Any]]: ...
-        def mkdir(
-            self,
-            path: Path,
-            create_parents: bool = True,
-            *,
-            acl: str | None = None,
-            region_name: str | None = None,
-        ) -> None: ...
-
-
-_WITHOUT_MIRROR: Final = frozenset(["copy_pairs", "download", "expand", "expand_one", "is_pattern", "matches", "pairs"])
-
-
-def _mirror(name: str) -> Callable[..., Any]:
-    """Make the synchronous method of a coroutine method.
-
-    fsspec would make one too, for each instance, but its way to wait turns a `CancelledError` into the result None.
-    """
-
-    def method(self: Face, *args: Any, **kwargs: Any) -> Any:
-        return self._run(getattr(self, f"_{name}"), *args, **kwargs)
-
-    coroutine = getattr(Face, f"_{name}")
-    method.__name__ = name
-    method.__qualname__ = f"{Face.__name__}.{name}"
-    method.__doc__ = coroutine.__doc__
-    method.__signature__ = inspect.signature(coroutine)  # type: ignore[attr-defined]  # PEP 362 lets one set it
-    return method
-
-
-MIRRORED: Final = tuple(
-    name[1:]
-    for name, method in vars(Face).items()
-    if name.startswith("_") and inspect.iscoroutinefunction(method) and name[1:] not in _WITHOUT_MIRROR
-)
-"""The names of the synchronous methods that are made of coroutines."""
-
-for _name in MIRRORED:
-    setattr(Face, _name, _mirror(_name))
-
-
-def _walk(self: Face, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Any, Any]]:
-    steps = self._walk(*args, **kwargs)
-
-    async def following() -> tuple[str, Any, Any] | None:
-        return await anext(steps, None)
-
-    while (step := self._run(following)) is not None:
-        yield step
-
-
-_walk.__name__, _walk.__qualname__, _walk.__doc__ = "walk", f"{Face.__name__}.walk", Face._walk.__doc__
-_walk.__signature__ = inspect.signature(Face._walk)  # type: ignore[attr-defined]  # PEP 362 lets one set it
-Face.walk = _walk  # type: ignore[method-assign]  # declared above for type checkers
 
 
 def _names_or_all(entries: list[Entry], *, detail: bool) -> list[Entry] | list[str]:

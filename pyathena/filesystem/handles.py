@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 
 from fsspec.caching import caches
 from fsspec.spec import AbstractBufferedFile
@@ -281,6 +281,33 @@ class _FsspecFile(AbstractBufferedFile):
         self._cache_options = cache_options or {}
 
     _constructed = False
+
+    if TYPE_CHECKING:
+        # fsspec's own, which has no types.
+        path: str
+        mode: str
+        blocksize: int
+        loc: int
+        closed: bool
+
+        @property
+        def full_name(self) -> str: ...
+        def info(self) -> Entry: ...
+        @override
+        def tell(self) -> int: ...
+        @override
+        def readable(self) -> bool: ...
+        @override
+        def writable(self) -> bool: ...
+        @override
+        def seekable(self) -> bool: ...
+        def readuntil(self, char: bytes = b"\n", blocks: int | None = None) -> bytes: ...
+        @override
+        def writelines(self, lines: Iterable[Buffer], /) -> None: ...
+        @override
+        def __iter__(self) -> Iterator[bytes]: ...
+        @override
+        def __next__(self) -> bytes: ...
 
     # --- what fsspec keeps as plain attributes ---------------------------------------------------
 

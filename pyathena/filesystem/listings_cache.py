@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from pyathena.filesystem.listing import Entry
@@ -92,6 +92,12 @@ class ListingsCache:
             while (end := key.rfind("/", 0, end)) >= 0:
                 self._listings.pop((bucket, key[: end + 1]), None)
             self._listings.pop((bucket, ""), None)
+
+    def forget_all(self, bucket: str, keys: Iterable[str]) -> None:
+        """Do what `forget` does, for many keys."""
+        if self._enabled:
+            for key in keys:
+                self.forget(bucket, key)
 
     @contextmanager
     def changing(self, bucket: str, key: str) -> Iterator[None]:

@@ -8,9 +8,10 @@ from typing import Final
 
 from pyathena.transport.values import ObjectRef
 
-__all__ = ["PROTOCOLS", "join", "object_ref", "split", "split_version", "strip_protocol"]
+__all__ = ["PROTOCOLS", "join", "object_ref", "split", "split_object", "split_version", "strip_protocol"]
 
-PROTOCOLS: Final = ("s3", "s3a")
+PROTOCOLS: Final = ("s3", "s3a", "pyathena-s3", "pyathena-s3-sync")
+"""What a path may begin with. The last two are our own, which fsspec knows by the package's entry points."""
 
 # An access point is addressed by its ARN where a bucket's name would stand, and its ARN holds slashes:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
@@ -29,12 +30,15 @@ def strip_protocol(path: str | os.PathLike[str]) -> str:
         TypeError: it is no path.
         ValueError: it belongs to another protocol.
     """
-    if not isinstance(path, (str, os.PathLike)):
+    if isinstance(path, str):
+        text = path
+    elif isinstance(path, os.PathLike):
+        text = os.fspath(path)
+    else:
         raise TypeError(f"a path is a str like 's3://bucket/key', got {type(path).__name__}: {path!r}")
-    text = os.fspath(path)
     if not isinstance(text, str):
         raise TypeError(f"a path is a str like 's3://bucket/key', got {text!r}")
-    scheme = _SCHEME.match(text)
+    scheme = _SCHEME.match(text) if "://" in text else None
     if scheme is not None:
         if scheme[1].lower() not in PROTOCOLS:
             raise ValueError(f"not a path in S3: {text!r} begins with {scheme[0]}; it should be s3://bucket/key")
@@ -74,8 +78,8 @@ def split_version(path: str) -> tuple[str, str | None]:
     return (path, None) if match is None else (match["path"], match["id"])
 
 
-def object_ref(path: str | os.PathLike[str]) -> ObjectRef:
-    """Return the object that the path names.
+def split_object(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """Return bucket and key of an object.
 
     Raises:
         ValueError: there is no key in it.
@@ -83,7 +87,12 @@ def object_ref(path: str | os.PathLike[str]) -> ObjectRef:
     bucket, key = split(path)
     if not key:
         raise ValueError(f"a path to an object needs bucket and key: {os.fspath(path)!r}; it should be s3://bucket/key")
-    return ObjectRef(bucket, key)
+    return bucket, key
+
+
+def object_ref(path: str | os.PathLike[str], version_id: str | None = None) -> ObjectRef:
+    """Return the object that the path names, or a version of it; raises as `split_object` does."""
+    return ObjectRef(*split_object(path), version_id)
 
 
 def join(bucket: str, key: str) -> str:

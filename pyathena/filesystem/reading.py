@@ -183,15 +183,25 @@ async def read_whole(pinned: PinnedObject, read: Callable[[PinnedObject], Awaita
 
 
 async def read_parallel(
-    pinned: PinnedObject, start: int, view: memoryview, runtime: Runtime, block_size: int, limit: int
+    pinned: PinnedObject,
+    start: int,
+    view: memoryview,
+    runtime: Runtime,
+    block_size: int,
+    limit: int,
+    advance: Callable[[int], object] = lambda read: None,
 ) -> None:
-    """Read as many bytes as the view holds into it, from ``start`` on, in parallel ranges of ``block_size`` bytes."""
+    """Read as many bytes as the view holds into it, from ``start`` on, in parallel ranges of ``block_size`` bytes.
+
+    ``advance`` is called with the bytes of each that has arrived.
+    """
 
     async def fetch(piece: ByteRange) -> None:
         assert piece.stop is not None
         # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
         with view[piece.start - start : piece.stop - start] as place:
             let_go(await pinned.fetch_whole(piece.start, piece.stop, place))
+        advance(piece.stop - piece.start)
 
     await run_all(runtime, fetch, split_range(start, start + view.nbytes, block_size), limit)
 

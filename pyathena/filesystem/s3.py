@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from fsspec.asyn import AsyncFileSystem, get_loop, reset_lock
 from fsspec.spec import AbstractFileSystem
 from typing_extensions import Unpack, override
 
 from pyathena.filesystem.compression import AioS3CompressedFile, S3CompressedFile, S3OpenCompressedFile
-from pyathena.filesystem.face import Face, Path
+from pyathena.filesystem.face import Path
 from pyathena.filesystem.handles import AioS3File, S3File, S3OpenFile
+from pyathena.filesystem.mirrors import MirroredFace
 from pyathena.filesystem.opening import AnyAioFile, AnyFile, AnyOpenFile, BinaryMode, TextMode
 from pyathena.filesystem.settings import FileSystemOptions
 from pyathena.filesystem.text import AioS3TextFile, S3OpenTextFile, S3TextFile
@@ -27,7 +28,11 @@ from pyathena.runtime import AsyncioRuntime, ThreadRuntime, drive
 from pyathena.transport.protocol import ConnectionLike, S3Transport
 
 if TYPE_CHECKING:
+    from fsspec.spec import _Cached as FsspecInstanceCache
+
     from pyathena.transport.boto3 import BlockingBoto3Transport, S3ClientLike, ThreadedBoto3Transport
+else:
+    FsspecInstanceCache = type(AbstractFileSystem)  # which has no public name
 
 __all__ = [
     "AioS3CompressedFile",
@@ -49,8 +54,11 @@ if hasattr(os, "register_at_fork"):
     # Without it a forked child waits for an event loop that only its parent runs (fsspec before 2025.3.1), or a lock.
     os.register_at_fork(after_in_child=reset_lock)
 
+_LIVE: Final = ("connection", "transport", "client", "loop", "on_request")
+"""Arguments that are live objects."""
 
-class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec's metaclass, which has no public name
+
+class _InstanceCache(FsspecInstanceCache):
     """fsspec's instance cache, but for instances that hold a live object, and for those that were closed.
 
     fsspec tells instances apart by the ``str`` of their arguments. Two connections, transports or event loops may look
@@ -58,17 +66,19 @@ class _InstanceCache(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec'
     """
 
     @override
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if args or any(kwargs.get(name) is not None for name in ("connection", "transport", "client", "loop")):
+    def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:  # noqa: N805 - a metaclass
+        # What is said to be returned is what pyright takes instances for.
+        make: Callable[..., Any] = super().__call__  # type: ignore[misc]  # mypy wants a cls without a type of its own
+        if args or any(kwargs.get(name) is not None for name in _LIVE):
             kwargs["skip_instance_cache"] = True
-        instance = super().__call__(*args, **kwargs)
+        instance = make(*args, **kwargs)
         if instance.closed:
             kwargs["skip_instance_cache"] = True
-            instance = super().__call__(*args, **kwargs)
-        return instance
+            instance = make(*args, **kwargs)
+        return cast("T", instance)
 
 
-class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
+class AioS3FileSystem(MirroredFace, AsyncFileSystem, metaclass=_InstanceCache):
     """Amazon S3 for asyncio, as an fsspec filesystem.
 
     Every method exists as a coroutine with a leading underscore (``await fs._cat_file(…)``), as fsspec has it, and
@@ -102,6 +112,14 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
     ) -> None:
         super().__init__(asynchronous=asynchronous, loop=loop, batch_size=batch_size)
         self._set_up(lambda _: AsyncioRuntime(), _threaded_transport, connection, transport, client, options)
+
+    if TYPE_CHECKING:
+        # fsspec's own, which has no types.
+        @property
+        @override
+        def loop(self) -> asyncio.AbstractEventLoop: ...
+        async def _size(self, path: Path) -> int: ...
+        async def _sizes(self, paths: Sequence[Path], batch_size: int | None = None) -> list[int]: ...
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -330,7 +348,7 @@ class AioS3FileSystem(Face, AsyncFileSystem, metaclass=_InstanceCache):
         self._run(self.aclose)
 
 
-class S3FileSystem(Face, AbstractFileSystem, metaclass=_InstanceCache):
+class S3FileSystem(MirroredFace, AbstractFileSystem, metaclass=_InstanceCache):
     """Amazon S3 for code without an event loop, as an fsspec filesystem.
 
     Requests run in the calling thread, parallel steps in threads of its own; no event loop is started, and a forked

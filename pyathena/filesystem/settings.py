@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pyathena.transport.observing import OnRequest
 from pyathena.transport.retrying import RetryPolicy
 from pyathena.transport.values import ConnectOptions
 
@@ -41,8 +42,11 @@ class FileSystemOptions(ConnectOptions, total=False):
             left out, and None is not at all. It is done above the transport, one that was given included: retries of
             its own (those of a boto3 ``client``, for one) multiply with these. A `RetryingTransport` that was given has
             its own policy.
+        on_request: a function that is called with a `RequestReport` of each request when it has ended, each attempt by
+            itself: see `ObservingTransport`. A `RetryingTransport` that was given must have one below it instead.
         username: another name for ``key``.
         password: another name for ``secret``.
+        skip_instance_cache: fsspec's: make an instance of its own, whether or not there is one of the same options.
     """
 
     max_concurrency: int | None
@@ -63,5 +67,7 @@ class FileSystemOptions(ConnectOptions, total=False):
     listings_expiry_time: float | None
     max_paths: int | None
     retry: RetryPolicy | None
+    on_request: OnRequest | None
     username: str | None
     password: str | None
+    skip_instance_cache: bool

@@ -9,9 +9,10 @@ once. A transaction is the filesystem instance's: other threads that write by th
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fsspec.transaction import Transaction
 from typing_extensions import override
@@ -46,6 +47,18 @@ class S3Transaction(Transaction):
     """A transaction of fsspec's that works with ``async with`` too."""
 
     asynchronous = False
+
+    if TYPE_CHECKING:
+        # fsspec's, which has no types.
+        fs: Any
+        files: deque[DeferredFile]
+
+        @override
+        def start(self) -> None: ...
+        def __enter__(self) -> Self: ...
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None: ...
 
     @override
     def complete(self, commit: bool = True) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from typing_extensions import Buffer
 from pyathena.filesystem.engine import S3Engine
 from pyathena.filesystem.options import Arguments
 from pyathena.filesystem.planning import equal_part_size, split_range
+from pyathena.filesystem.progress import Progress
 from pyathena.filesystem.reading import PinnedObject, read_whole
 from pyathena.filesystem.writing import ABORT_SECONDS, WRITE_WINDOW
 from pyathena.runtime import run_all
@@ -43,12 +44,6 @@ _COPY_AT_ONCE: Final = 512 * 2**20
 _COPY_PART: Final = 128 * 2**20
 """Bytes of such a part. S3 copies them within itself, so that no memory is held for them."""
 
-Progress = Callable[[int], object]
-
-
-def _nobody(_: int) -> None:
-    """Take note of progress for nobody."""
-
 
 # --- within S3 -----------------------------------------------------------------------------------
 
@@ -62,6 +57,7 @@ async def copy_file(
     version_id: str | None = None,
     preserve_etag: bool = False,
     max_concurrency: int | None = None,
+    progress: Progress | None = None,
 ) -> PutResult:
     """Copy an object within S3, with its content headers, metadata and tags.
 
@@ -73,6 +69,7 @@ async def copy_file(
         version_id: which version of the source; the current one if None.
         preserve_etag: copy an object that was uploaded in parts in the same parts, so that it has the same ETag.
         max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
+        progress: is told of the bytes.
 
     Raises:
         FileNotFoundError: there is no such source.
@@ -83,13 +80,17 @@ async def copy_file(
     info = await engine.head(source, arguments)
     options = arguments.copy(source_if_match=info.etag)
     part_size = await _part_size_of(engine, source, info) if preserve_etag else None
+    told = progress or Progress()
+    told.begin(info.size)
     with engine.listings.changing(target.bucket, target.key):
         if part_size is None and (info.size <= _COPY_AT_ONCE or (preserve_etag and info.size <= MAX_PART_SIZE)):
-            return await engine.transport.copy_object(source, target, options=options)
+            result = await engine.transport.copy_object(source, target, options=options)
+            told.advance(info.size)
+            return result
         options = await _with_what_a_copy_keeps(engine, source, info, options)
         size = part_size or equal_part_size(info.size, _COPY_PART)
         pieces = [(source, piece) for piece in split_range(0, info.size, size)]
-        return await _copy_pieces(engine, target, pieces, options, max_concurrency)
+        return await _copy_pieces(engine, target, pieces, options, told, max_concurrency)
 
 
 async def _part_size_of(engine: S3Engine, source: ObjectRef, info: ObjectInfo) -> int | None:
@@ -126,6 +127,7 @@ async def _copy_pieces(
     target: ObjectRef,
     pieces: Sequence[tuple[ObjectRef, ByteRange]],
     options: CopyOptions,
+    progress: Progress,
     max_concurrency: int | None = None,
     etags: dict[ObjectRef, str] | None = None,
 ) -> PutResult:
@@ -140,7 +142,9 @@ async def _copy_pieces(
             requester_pays=options.requester_pays,
             expected_bucket_owner=options.expected_bucket_owner,
         )
-        return await engine.transport.upload_part_copy(upload, number, source, byte_range, options=part)
+        done = await engine.transport.upload_part_copy(upload, number, source, byte_range, options=part)
+        progress.advance(byte_range.size or 0)
+        return done
 
     return await engine.upload(target, list(enumerate(pieces, start=1)), copy, options, max_concurrency)
 
@@ -176,7 +180,7 @@ async def merge_files(
         pieces += [(source, piece) for piece in split_range(0, info.size, -(-info.size // max(count, 1)) or 1)]
     etags = {source: info.etag for source, info in zip(sources, infos, strict=True)}
     with engine.listings.changing(target.bucket, target.key):
-        return await _copy_pieces(engine, target, pieces, arguments.copy(), etags=etags)
+        return await _copy_pieces(engine, target, pieces, arguments.copy(), Progress(), etags=etags)
 
 
 # --- from and to local files ---------------------------------------------------------------------
@@ -191,7 +195,7 @@ async def put_file(
     arguments: Arguments | None = None,
     part_size: int | None = None,
     max_concurrency: int | None = None,
-    progress: Progress = _nobody,
+    progress: Progress | None = None,
 ) -> PutResult:
     """Upload a local file: in one request, or in parallel parts that are read when their turn comes.
 
@@ -203,7 +207,7 @@ async def put_file(
         arguments: parameters of the requests; the engine's if None.
         part_size: bytes of a part, 5 MiB or more; the engine's if None.
         max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
-        progress: called with the bytes of each part that has arrived.
+        progress: is told of the bytes.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -214,9 +218,7 @@ async def put_file(
     if size is None:
         # A pipe, or a file of the kernel's, whose size nobody knows before its end.
         data = await engine.runtime.offload(_read_all, local_path)
-        result = await engine.write(path, data, mode=mode, arguments=arguments, part_size=part_size)
-        progress(len(data))
-        return result
+        return await engine.write(path, data, mode=mode, arguments=arguments, part_size=part_size, progress=progress)
 
     async def read(piece: ByteRange) -> Buffer:
         return await engine.runtime.offload(_read_piece, local_path, piece)
@@ -259,8 +261,7 @@ async def get_file(
     version_id: str | None = None,
     arguments: Arguments | None = None,
     max_concurrency: int | None = None,
-    expect: Progress = _nobody,
-    progress: Progress = _nobody,
+    progress: Progress | None = None,
 ) -> None:
     """Download an object to a local file, in parallel ranges.
 
@@ -274,12 +275,13 @@ async def get_file(
         version_id: which version; the current one if None.
         arguments: parameters of the requests; the engine's if None.
         max_concurrency: most requests in flight for this call, 1 or more; the engine's if None.
-        expect: called with the bytes of the whole object, once they are known.
-        progress: called with the bytes of each range that has arrived.
+        progress: is told of the bytes.
     """
 
+    told = progress or Progress()
+
     async def download(pinned: PinnedObject) -> None:
-        await _download(engine, pinned, local_path, max_concurrency, expect, progress)
+        await _download(engine, pinned, local_path, max_concurrency, told)
 
     await read_whole(engine.pin(engine.ref(path, version_id), arguments), download, reopen=engine.reopen)
 
@@ -289,12 +291,11 @@ async def _download(
     pinned: PinnedObject,
     local_path: str,
     max_concurrency: int | None,
-    expect: Progress,
     progress: Progress,
 ) -> None:
     first = await pinned.fetch(0, engine.block_size)
     size = pinned.size or 0
-    expect(size)
+    progress.begin(size)
     if await engine.runtime.offload(os.path.isdir, local_path):
         raise IsADirectoryError(f"{local_path} is a directory; give the name of a file")
     offload = engine.runtime.offload
@@ -303,13 +304,13 @@ async def _download(
     temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.part")
     try:
         await offload(_create, temporary, b"" if first is None else first.data, size)
-        progress(0 if first is None else first.size)
+        progress.advance(0 if first is None else first.size)
 
         async def fetch(piece: ByteRange) -> None:
             assert piece.stop is not None
             answer = await pinned.fetch_whole(piece.start, piece.stop)
             await offload(_write_piece, temporary, piece.start, answer.data)
-            progress(piece.size or 0)
+            progress.advance(piece.size or 0)
 
         pieces = split_range(0 if first is None else first.size, size, engine.block_size)
         await run_all(engine.runtime, fetch, pieces, _within_window(engine, engine.block_size, max_concurrency))

@@ -203,7 +203,7 @@ class TransportUnderTest:
     Args:
         transport: the one to test; the fixture closes it.
         bucket: exists, is empty and not used by another test; at most 50 characters.
-        put: writes an object into ``bucket``, not by way of the transport.
+        put: writes an object into ``bucket``, not by way of the transport. Called while an event loop runs, as ``get``.
         get: reads one in the same way; None if there is none.
         deny: from now on nobody may read, write or delete this key; None without ``delete_errors``.
         run: runs a coroutine; a transport that never suspends may be driven without an event loop.

@@ -2,7 +2,7 @@
 
 `S3Transport` is the contract, `ThreadedBoto3Transport` its default implementation (boto3 in threads of its own),
 `BlockingBoto3Transport` the same in the calling thread, `InMemoryTransport` a fake for tests. `RetryingTransport` wraps
-any of them, and tries again what failed for the moment.
+any of them, and tries again what failed for the moment; `ObservingTransport` does, and tells of each request.
 
 The two that need boto3 are imported when they are first used (PEP 562): this package imports without boto3.
 """
@@ -36,6 +36,7 @@ from pyathena.transport.errors import (
 from pyathena.transport.memory import (
     InMemoryTransport,
 )
+from pyathena.transport.observing import ObservingTransport, RequestReport
 from pyathena.transport.protocol import (
     BucketAdmin,
     ConnectionLike,
@@ -131,10 +132,12 @@ __all__ = [
     "ObjectSummary",
     "ObjectVersion",
     "ObjectWriter",
+    "ObservingTransport",
     "PresignedOperation",
     "PutOptions",
     "PutResult",
     "RequestOptions",
+    "RequestReport",
     "RetryPolicy",
     "RetryingTransport",
     "S3AlreadyExistsError",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -13,10 +14,12 @@ from urllib.parse import urlsplit
 import boto3.session
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.parsers import ResponseParserError
 
 from pyathena import __version__
 from pyathena.transport._boto3_cancellation import stop_when_abandoned
+from pyathena.transport._boto3_fast_path import FastPath, StepAside
 from pyathena.transport.protocol import ConnectionLike
 
 __all__ = [
@@ -25,7 +28,11 @@ __all__ = [
     "DEFAULT_READ_TIMEOUT",
     "ClientOptions",
     "S3ClientLike",
+    "config_for_server",
+    "guard",
 ]
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_MAX_CONCURRENCY: Final = 64
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
@@ -69,6 +76,7 @@ class ClientOptions:
     region_name: str | None = None
     connect_timeout: float | None = None
     read_timeout: float | None = None
+    fast_path: bool | None = None
     connection: ConnectionLike | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,22 +132,29 @@ class ClientOptions:
             ValueError: the endpoint, wherever it was found, holds a user name.
             BotoCoreError: what boto3 found elsewhere (profile, environment) is not what it needs.
         """
-        arguments, config = self._arguments(max_connections, signature_version)
+        arguments, config = self.arguments(max_connections, signature_version)
         client: S3ClientLike = session.client("s3", **arguments, config=config)
-        _refuse_user(client.meta.endpoint_url, "S3's endpoint (client_kwargs=, connection= or environment)")
-        if not _is_aws(client.meta.endpoint_url) and not _says_checksums(config):
-            # Since 1.36 botocore sends and expects checksums that other servers do not know (boto/boto3#4398).
-            when_required = Config(
-                request_checksum_calculation="when_required", response_checksum_validation="when_required"
-            )
+        fitting = config_for_server(client, config)
+        if fitting is not config:
             client.close()
-            client = session.client("s3", **arguments, config=when_required.merge(config))
+            client = session.client("s3", **arguments, config=fitting)
         stop_when_abandoned(client)
-        # By this name it comes before botocore's own, which look into the answer too.
-        client.meta.events.register_first("before-parse.*.*", _refuse_document_type)
-        if client.meta.config.signature_version is not UNSIGNED:
-            _warn_if_readable(client.meta.endpoint_url)
+        guard(client)
         return client
+
+    def fast_path_beside(self, client: S3ClientLike, session: Any, *, max_idle: int) -> FastPath | None:
+        """Make the fast path beside a client of a session; None if it was turned off, or cannot be had."""
+        if self.fast_path is False:
+            return None
+        arguments, _ = self.arguments(max_idle, None)
+        try:
+            verify = arguments.get("verify")
+            if verify is None:
+                verify = _ca_bundle(session)
+            return FastPath(client, _credentials(arguments, session), verify=verify, max_idle=max_idle)
+        except StepAside as reason:
+            _log.debug("All requests go by boto3: %s", reason)
+            return None
 
     def session(self) -> Any:
         """Return the connection's session, or a new one. Reads files.
@@ -158,7 +173,8 @@ class ClientOptions:
             profile_name=self.profile, region_name=self.region_name, **({} if self.anon else credentials)
         )
 
-    def _arguments(self, max_connections: int, signature_version: str | None) -> tuple[dict[str, Any], Config]:
+    def arguments(self, max_connections: int, signature_version: str | None) -> tuple[dict[str, Any], Config]:
+        """Return what a client is to be made with: keyword arguments, and a configuration."""
         ours: dict[str, Any] = {
             "connect_timeout": DEFAULT_CONNECT_TIMEOUT,
             "read_timeout": DEFAULT_READ_TIMEOUT,
@@ -197,6 +213,47 @@ class ClientOptions:
         if self.anon:
             said["signature_version"] = UNSIGNED
         return arguments, config.merge(Config(**said))
+
+
+def _credentials(arguments: Mapping[str, Any], session: Any) -> Callable[[], Any]:
+    """Return what tells the credentials that a client signs with which is made with these arguments."""
+    if arguments.get("aws_access_key_id") is None:
+        return lambda: session.get_credentials()
+    given = Credentials(
+        arguments["aws_access_key_id"], arguments["aws_secret_access_key"], arguments.get("aws_session_token")
+    )
+    return lambda: given
+
+
+def _ca_bundle(session: Any) -> Any:
+    """Return the file of certificates that the session's configuration names, if it does."""
+    try:
+        # boto3's session has no public way to ask for a setting.
+        return session._session.get_config_variable("ca_bundle")
+    except AttributeError:
+        raise StepAside("the session does not tell whom it trusts") from None
+
+
+def config_for_server(client: S3ClientLike, config: Config) -> Config:
+    """Return the configuration that a client is to be made with anew; ``config`` itself if it is as it should be.
+
+    Raises:
+        ValueError: the endpoint, wherever it was found, holds a user name.
+    """
+    _refuse_user(client.meta.endpoint_url, "S3's endpoint (client_kwargs=, connection= or environment)")
+    if _is_aws(client.meta.endpoint_url) or _says_checksums(config):
+        return config
+    # Since 1.36 botocore sends and expects checksums that other servers do not know (boto/boto3#4398).
+    when_required = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+    return when_required.merge(config)
+
+
+def guard(client: S3ClientLike) -> None:
+    """Keep dangerous answers from a client's parser, and warn of a server to which requests would go unencrypted."""
+    # By this name it comes before botocore's own, which look into the answer too.
+    client.meta.events.register_first("before-parse.*.*", _refuse_document_type)
+    if client.meta.config.signature_version is not UNSIGNED:
+        _warn_if_readable(client.meta.endpoint_url)
 
 
 def _refuse_user(endpoint_url: str, name: str) -> None:

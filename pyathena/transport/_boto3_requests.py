@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from typing import Any, Final, TypeVar
 
 from typing_extensions import Buffer, override
@@ -14,8 +15,10 @@ from typing_extensions import Buffer, override
 from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import S3ClientLike
 from pyathena.transport._boto3_errors import translated
+from pyathena.transport._boto3_fast_path import FAST, FastPath, StepAside
 from pyathena.transport.errors import S3ConnectionError, S3TimeoutError
 from pyathena.transport.operations import ExpectedBytes, Operation
+from pyathena.transport.told import tell_request_id
 from pyathena.transport.values import ObjectRange
 
 __all__ = ["Boto3Requests"]
@@ -76,18 +79,31 @@ class Boto3Requests:
     Args:
         client: tells the client, and may make it: what goes wrong then is an error of the request.
         signer: tells the client that signs URLs.
+        fast: tells the fast path beside the client, once there is one.
     """
 
-    def __init__(self, client: Callable[[], S3ClientLike], signer: Callable[[], S3ClientLike]) -> None:
+    def __init__(
+        self,
+        client: Callable[[], S3ClientLike],
+        signer: Callable[[], S3ClientLike],
+        fast: Callable[[], FastPath | None],
+    ) -> None:
         self._client = client
         self._signer = signer
+        self._fast = fast
 
     def ask(self, operation: Operation[T], abandonment: Abandonment) -> T:
         """Send a request, and tell what the answer means."""
+        if operation.method in FAST and (fast := self._fast_path(operation)) is not None:
+            with suppress(StepAside):
+                return fast.ask(operation, abandonment)
         return operation.meaning(self._send(operation, abandonment))
 
     def get_object_range(self, operation: Operation[ExpectedBytes], abandonment: Abandonment) -> ObjectRange:
         """Send a request for bytes, and receive them."""
+        if (fast := self._fast_path(operation)) is not None:
+            with suppress(StepAside):
+                return fast.get_object_range(operation, abandonment)
         answer = self._send(operation, abandonment)
         body = answer["Body"]
         try:
@@ -103,17 +119,24 @@ class Boto3Requests:
                 operation.method, Params=operation.params, ExpiresIn=expires_in
             )
 
-    def meta(self, operation: str, bucket: str, key: str | None = None) -> Any:
+    def meta(self, operation: str, bucket: str | None, key: str | None = None) -> Any:
         """Return what the client says of itself, for the request that is named."""
         with translated(operation, bucket, key):
             return self._client().meta
+
+    def _fast_path(self, operation: Operation[Any]) -> FastPath | None:
+        self.meta(operation.name, operation.bucket, operation.key)  # with the client it is made
+        return self._fast()
 
     def _send(self, operation: Operation[Any], abandonment: Abandonment) -> Mapping[str, Any]:
         params = operation.params
         if "Body" in params:
             params = {**params, "Body": _Body(params["Body"], abandonment)}
         with translated(operation.name, operation.bucket, operation.key, must_not_exist=operation.must_not_exist):
-            answer: Mapping[str, Any] = getattr(self._client(), operation.method)(**params)
+            client, fast = self._client(), self._fast()
+            with abandonment.current(), nullcontext() if fast is None else fast.watching(operation):
+                answer: Mapping[str, Any] = getattr(client, operation.method)(**params)
+            tell_request_id(answer.get("ResponseMetadata", {}).get("RequestId"))
         return answer
 
 

@@ -7,60 +7,33 @@ boto3, botocore and urllib3 are known to this module and its ``_boto3_`` neighbo
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import os
 import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from typing_extensions import Buffer, Unpack, override
+from typing_extensions import Unpack, override
 
 from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
 from pyathena.transport._boto3_errors import translated
+from pyathena.transport._boto3_fast_path import FastPath
 from pyathena.transport._boto3_requests import Boto3Requests
+from pyathena.transport._threads import Job, Threads
+from pyathena.transport.carrying import ClientFacts, OperationsTransport
 from pyathena.transport.errors import S3ClosedError, S3Error
-from pyathena.transport.operations import Operation, Operations
-from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher, PresignedOperation, S3Transport
-from pyathena.transport.values import (
-    AccessControl,
-    BucketInfo,
-    BucketPage,
-    ByteRange,
-    CompletedPart,
-    ConnectOptions,
-    CopyOptions,
-    DeleteResult,
-    GetOptions,
-    ListPage,
-    MultipartUpload,
-    ObjectInfo,
-    ObjectKey,
-    ObjectRange,
-    ObjectRef,
-    PutOptions,
-    PutResult,
-    RequestOptions,
-    UploadPage,
-    VersioningStatus,
-    VersionPage,
-    let_go,
-)
+from pyathena.transport.operations import ExpectedBytes, Operation
+from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher
+from pyathena.transport.values import ConnectOptions, ObjectRange, let_go
 
 __all__ = ["BlockingBoto3Transport", "S3ClientLike", "ThreadedBoto3Transport"]
 
 T = TypeVar("T")
-
-_REQUEST = RequestOptions()
-_GET = GetOptions()
-_PUT = PutOptions()
-_COPY = CopyOptions()
 
 
 class _ProcessState:
@@ -68,20 +41,21 @@ class _ProcessState:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        """Guards the three below. An event loop takes it too, so it is held for moments only."""
+        """Guards the two below. An event loop takes it too, so it is held for moments only."""
         self.ended = threading.Condition(self.lock)
         """Told whenever a request has ended."""
-        self.executor: ThreadPoolExecutor | None = None
-        self.running: set[Future[Any]] = set()
+        self.threads: Threads | None = None
         self.in_flight = 0
         self.building = threading.Lock()
         """Guards the session and the clients. Making one takes long: an event loop must not take it."""
         self.session: Any = None
         self.client: S3ClientLike | None = None
+        self.fast: FastPath | None = None
+        """What stands beside the client, where something can."""
         self.signer: S3ClientLike | None = None
 
 
-class _Boto3Transport(S3Transport, CredentialsRefresher):
+class _Boto3Transport(OperationsTransport, CredentialsRefresher):
     """What the two have in common: how a client is made, and every operation but where it runs."""
 
     def __init__(
@@ -116,12 +90,12 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         unknown = options.keys() - ConnectOptions.__annotations__.keys()
         if unknown:
             raise TypeError(f"{type(self).__name__} got unknown options: {', '.join(sorted(unknown))}")
-        said = [name for name, value in options.items() if value is not None]
+        said = [name for name, value in options.items() if value is not None and name != "fast_path"]
         if client is not None and (said or connection is not None):
             raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
+        super().__init__(requester_pays=requester_pays)
         self._options = ClientOptions(connection=connection, **options)
         self._client = client
-        self._operations = Operations(requester_pays=requester_pays)
         self._max_concurrency = self._choose_concurrency(max_concurrency)
         self._closed = False
         self._peak_in_flight = 0
@@ -182,7 +156,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         return state
 
     def _requests(self, state: _ProcessState) -> Boto3Requests:
-        return Boto3Requests(partial(self._connected, state), partial(self._signer, state))
+        return Boto3Requests(partial(self._connected, state), partial(self._signer, state), lambda: state.fast)
 
     def _connected(self, state: _ProcessState) -> S3ClientLike:
         if self._client is not None:
@@ -193,7 +167,9 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
                 client = state.client
                 if client is None:
                     session = self._session(state)
-                    client = state.client = self._options.build(session, max_connections=self._max_concurrency)
+                    client = self._options.build(session, max_connections=self._max_concurrency)
+                    state.fast = self._options.fast_path_beside(client, session, max_idle=self._max_concurrency)
+                    state.client = client
         return client
 
     def _session(self, state: _ProcessState) -> Any:
@@ -232,7 +208,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
             if _frozen(session) == _frozen(self._session(state)):
                 return False
             # The old client goes when the last request that uses it has ended.
-            state.session, state.client, state.signer = session, None, None
+            state.session, state.client, state.fast, state.signer = session, None, None, None
             return True
 
     def _run(
@@ -240,7 +216,6 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         state: _ProcessState,
         function: Callable[[Boto3Requests, Abandonment], T],
         abandonment: Abandonment,
-        *,
         under_way: bool = False,
     ) -> T:
         """Run a request here and now, unless the transport was closed before it was ``under_way``."""
@@ -251,8 +226,7 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
             state.in_flight += 1
             self._peak_in_flight = max(self._peak_in_flight, state.in_flight)
         try:
-            with abandonment.current():
-                return function(self._requests(state), abandonment)
+            return function(self._requests(state), abandonment)
         finally:
             with state.lock:
                 state.in_flight -= 1
@@ -264,8 +238,28 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
     @abstractmethod
     async def _perform(self, function: Callable[[Boto3Requests, Abandonment], T], *, write: bool = False) -> T: ...
 
+    @override
     async def _ask(self, operation: Operation[T]) -> T:
         return await self._perform(lambda to, call: to.ask(operation, call), write=operation.writes)
+
+    @override
+    async def _ask_knowing(
+        self, name: str, bucket: str, key: str | None, operation: Callable[[ClientFacts], Operation[T]]
+    ) -> T:
+        def ask(to: Boto3Requests, abandonment: Abandonment) -> T:
+            meta = to.meta(name, bucket, key)
+            checksums = meta.config.request_checksum_calculation != "when_required"
+            return to.ask(operation(ClientFacts(meta.region_name, checksums)), abandonment)
+
+        return await self._perform(ask, write=True)
+
+    @override
+    async def _receive(self, operation: Operation[ExpectedBytes]) -> ObjectRange:
+        return await self._perform(lambda to, call: to.get_object_range(operation, call))
+
+    @override
+    async def _sign(self, operation: Operation[None], expires_in: int) -> str:
+        return await self._perform(lambda to, _: to.presigned_url(operation, expires_in))
 
     @abstractmethod
     async def _all_ended(self, state: _ProcessState) -> None:
@@ -278,203 +272,12 @@ class _Boto3Transport(S3Transport, CredentialsRefresher):
         if state is None:
             return
         await self._all_ended(state)
-        if state.executor is not None:
-            state.executor.shutdown(wait=False)
-        for client in (state.client, state.signer):
+        if state.threads is not None:
+            state.threads.close()
+        for client in (state.client, state.fast, state.signer):
             if client is not None:
                 client.close()
         self._by_process.pop(os.getpid(), None)
-
-    # --- the operations --------------------------------------------------------------------------
-
-    @override
-    async def head_object(self, ref: ObjectRef, *, options: GetOptions = _GET) -> ObjectInfo:
-        return await self._ask(self._operations.head_object(ref, options))
-
-    @override
-    async def get_object_range(
-        self,
-        ref: ObjectRef,
-        byte_range: ByteRange,
-        *,
-        into: memoryview | None = None,
-        options: GetOptions = _GET,
-    ) -> ObjectRange:
-        operation = self._operations.get_object(ref, byte_range, into, options)
-        return await self._perform(lambda to, call: to.get_object_range(operation, call))
-
-    @override
-    async def put_object(self, ref: ObjectRef, body: Buffer, *, options: PutOptions = _PUT) -> PutResult:
-        return await self._ask(self._operations.put_object(ref, body, options))
-
-    @override
-    async def copy_object(self, source: ObjectRef, target: ObjectRef, *, options: CopyOptions = _COPY) -> PutResult:
-        return await self._ask(self._operations.copy_object(source, target, options))
-
-    @override
-    async def create_multipart_upload(self, ref: ObjectRef, *, options: PutOptions = _PUT) -> MultipartUpload:
-        def begin(to: Boto3Requests, abandonment: Abandonment) -> MultipartUpload:
-            config = to.meta("CreateMultipartUpload", ref.bucket, ref.key).config
-            checksums = config.request_checksum_calculation != "when_required"
-            return to.ask(self._operations.create_multipart_upload(ref, options, checksums=checksums), abandonment)
-
-        return await self._perform(begin, write=True)
-
-    @override
-    async def upload_part(
-        self, upload: MultipartUpload, part_number: int, body: Buffer, *, options: PutOptions = _PUT
-    ) -> CompletedPart:
-        return await self._ask(self._operations.upload_part(upload, part_number, body, options))
-
-    @override
-    async def upload_part_copy(
-        self,
-        upload: MultipartUpload,
-        part_number: int,
-        source: ObjectRef,
-        byte_range: ByteRange | None = None,
-        *,
-        options: CopyOptions = _COPY,
-    ) -> CompletedPart:
-        return await self._ask(self._operations.upload_part_copy(upload, part_number, source, byte_range, options))
-
-    @override
-    async def complete_multipart_upload(
-        self, upload: MultipartUpload, parts: Sequence[CompletedPart], *, options: PutOptions = _PUT
-    ) -> PutResult:
-        return await self._ask(self._operations.complete_multipart_upload(upload, parts, options))
-
-    @override
-    async def abort_multipart_upload(self, upload: MultipartUpload, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.abort_multipart_upload(upload, options))
-
-    @override
-    async def list_multipart_uploads(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        max_uploads: int = 1000,
-        token: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> UploadPage:
-        return await self._ask(self._operations.list_multipart_uploads(bucket, prefix, max_uploads, token, options))
-
-    @override
-    async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
-    ) -> DeleteResult:
-        return await self._ask(self._operations.delete_objects(bucket, keys, options))
-
-    @override
-    async def list_objects(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        delimiter: str = "",
-        start_after: str = "",
-        max_keys: int = 1000,
-        token: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> ListPage:
-        return await self._ask(
-            self._operations.list_objects(bucket, prefix, delimiter, start_after, max_keys, token, options)
-        )
-
-    @override
-    async def list_object_versions(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        delimiter: str = "",
-        max_keys: int = 1000,
-        token: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> VersionPage:
-        return await self._ask(
-            self._operations.list_object_versions(bucket, prefix, delimiter, max_keys, token, options)
-        )
-
-    @override
-    async def list_buckets(
-        self, *, max_buckets: int = 1000, token: str | None = None, options: RequestOptions = _REQUEST
-    ) -> BucketPage:
-        return await self._ask(self._operations.list_buckets(max_buckets, token, options))
-
-    @override
-    async def get_object_tagging(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> Mapping[str, str]:
-        return await self._ask(self._operations.get_object_tagging(ref, options))
-
-    @override
-    async def put_object_tagging(
-        self, ref: ObjectRef, tags: Mapping[str, str], *, options: RequestOptions = _REQUEST
-    ) -> None:
-        return await self._ask(self._operations.put_object_tagging(ref, tags, options))
-
-    @override
-    async def get_object_acl(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> AccessControl:
-        return await self._ask(self._operations.get_object_acl(ref, options))
-
-    @override
-    async def put_object_acl(self, ref: ObjectRef, acl: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.put_object_acl(ref, acl, options))
-
-    @override
-    async def get_bucket_versioning(
-        self, bucket: str, *, options: RequestOptions = _REQUEST
-    ) -> VersioningStatus | None:
-        return await self._ask(self._operations.get_bucket_versioning(bucket, options))
-
-    @override
-    async def head_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> BucketInfo:
-        return await self._ask(self._operations.head_bucket(bucket, options))
-
-    @override
-    async def create_bucket(
-        self,
-        bucket: str,
-        *,
-        region: str | None = None,
-        acl: str | None = None,
-        options: RequestOptions = _REQUEST,
-    ) -> None:
-        def create(to: Boto3Requests, abandonment: Abandonment) -> None:
-            where = region or to.meta("CreateBucket", bucket).region_name
-            return to.ask(self._operations.create_bucket(bucket, where, acl, options), abandonment)
-
-        return await self._perform(create, write=True)
-
-    @override
-    async def delete_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.delete_bucket(bucket, options))
-
-    @override
-    async def get_bucket_acl(self, bucket: str, *, options: RequestOptions = _REQUEST) -> AccessControl:
-        return await self._ask(self._operations.get_bucket_acl(bucket, options))
-
-    @override
-    async def put_bucket_acl(self, bucket: str, acl: str, *, options: RequestOptions = _REQUEST) -> None:
-        return await self._ask(self._operations.put_bucket_acl(bucket, acl, options))
-
-    @override
-    async def put_bucket_versioning(
-        self, bucket: str, status: VersioningStatus, *, options: RequestOptions = _REQUEST
-    ) -> None:
-        return await self._ask(self._operations.put_bucket_versioning(bucket, status, options))
-
-    @override
-    async def presigned_url(
-        self,
-        operation: PresignedOperation,
-        ref: ObjectRef,
-        *,
-        expires_in: int = 3600,
-        options: RequestOptions = _REQUEST,
-    ) -> str:
-        to_sign = self._operations.presigned(operation, ref, expires_in, options)
-        return await self._perform(lambda to, _: to.presigned_url(to_sign, expires_in))
 
 
 def _frozen(session: Any) -> object:
@@ -532,54 +335,43 @@ class ThreadedBoto3Transport(_Boto3Transport):
                 "ThreadedBoto3Transport needs an event loop: use AioS3FileSystem, or BlockingBoto3Transport"
             ) from None
         abandonment = Abandonment()
-        pending = self._submit(self._state(), function, abandonment)
-        answer = asyncio.wrap_future(pending, loop=loop)
-        answer.add_done_callback(_seen)
+        threads, job = self._submit(self._state(), function, abandonment, loop)
         try:
-            return await (asyncio.shield(answer) if write else answer)
+            return await (asyncio.shield(job.answer) if write else job.answer)
         except BaseException as interruption:
-            started = not pending.cancel()
+            started = not threads.withdraw(job)
             abandonment.abandon()
-            pending.add_done_callback(_let_go_late)
+            job.drop(let_go)
             if write and started and isinstance(interruption, asyncio.CancelledError):
-                await _outcome(answer)
+                await _outcome(job.answer)
             else:  # the coroutine may have been thrown away, even with its event loop
                 with suppress(RuntimeError):
-                    answer.cancel()
+                    job.answer.cancel()
             raise
+        finally:
+            del job  # it keeps the error, whose traceback keeps this frame
 
     def _submit(
-        self, state: _ProcessState, function: Callable[[Boto3Requests, Abandonment], T], abandonment: Abandonment
-    ) -> Future[T]:
+        self,
+        state: _ProcessState,
+        function: Callable[[Boto3Requests, Abandonment], T],
+        abandonment: Abandonment,
+        loop: asyncio.AbstractEventLoop,
+    ) -> tuple[Threads, Job[T]]:
         with state.lock:
             if self._closed:
                 raise self._closed_error()
-            if state.executor is None:
-                state.executor = ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="pyathena-s3")
-            # A thread is free for it, if not yet awake: closing waits for it.
-            under_way = len(state.running) < self._max_concurrency
-            run = partial(self._run, state, function, abandonment, under_way=under_way)
+            if state.threads is None:
+                state.threads = Threads(self._max_concurrency, "pyathena-s3")
             try:
-                pending = state.executor.submit(contextvars.copy_context().run, run)
+                return state.threads, state.threads.submit(partial(self._run, state, function, abandonment), loop)
             except RuntimeError as error:
-                abandonment.abandon()  # it was queued all the same, and a thread that is there may come to it
                 raise S3Error(f"No thread can be started: {error}", retryable=True) from error
-            state.running.add(pending)
-        pending.add_done_callback(partial(self._ended, state))
-        return pending
-
-    def _ended(self, state: _ProcessState, pending: Future[Any]) -> None:
-        with state.lock:
-            state.running.discard(pending)
 
     @override
     async def _all_ended(self, state: _ProcessState) -> None:
-        with state.lock:
-            running = [asyncio.wrap_future(pending) for pending in state.running]
-        for ended in running:
-            ended.add_done_callback(_seen)
-        if running:
-            await asyncio.wait(running)
+        if state.threads is not None:
+            await state.threads.all_ended()
 
 
 async def _outcome(answer: asyncio.Future[Any]) -> None:
@@ -587,15 +379,3 @@ async def _outcome(answer: asyncio.Future[Any]) -> None:
     while not answer.done():
         with suppress(asyncio.CancelledError):  # the caller raises the first one
             await asyncio.wait([answer])
-
-
-def _let_go_late(pending: Future[Any]) -> None:
-    """Give up the view in an answer that came too late."""
-    if not pending.cancelled() and pending.exception() is None:
-        let_go(pending.result())
-
-
-def _seen(answer: asyncio.Future[Any]) -> None:
-    """Take note of an error, so that nobody is warned of it where the caller has gone."""
-    if not answer.cancelled():
-        answer.exception()

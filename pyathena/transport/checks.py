@@ -83,6 +83,8 @@ def check_begin_options(options: PutOptions) -> None:
 def check_delete_keys(keys: Sequence[ObjectKey]) -> None:
     """Check that there are 1 to 1000 keys, and no two alike."""
     check_between("the number of keys", len(keys), 1, MAX_DELETE_KEYS)
+    if len({(key.key, key.version_id) for key in keys}) == len(keys):
+        return
     seen: set[ObjectKey] = set()
     for key in keys:
         if key in seen:

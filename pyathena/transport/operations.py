@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -638,6 +639,7 @@ class ExpectedBytes:
         )
 
 
+@cache
 def operation_name(method: str) -> str:
     """Return S3's name of an operation that is given in snake case."""
     return "".join(word.title() for word in method.split("_"))
@@ -731,10 +733,6 @@ def _quoted(etag: str) -> str:
     return etag if etag.endswith('"') else f'"{etag}"'
 
 
-def _not_null(version_id: str | None) -> str | None:
-    return None if version_id in ("", "null") else version_id
-
-
 def _access_control(answer: Mapping[str, Any]) -> AccessControl:
     grants = []
     for grant in answer.get("Grants", ()):
@@ -786,26 +784,24 @@ def _version_page(answer: Answer) -> VersionPage:
 
 
 def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
-    told: dict[tuple[str | None, str | None], tuple[str, Mapping[str, Any]]] = {
-        (entry.get("Key"), entry.get("VersionId") or None): (kind, entry)
-        for kind in ("Deleted", "Errors")  # of a key in both, the error counts
-        for entry in answer.get(kind, ())
-    }
-    # The version that is called null is answered with or without that word, by server.
-    loosely = {(key, _not_null(version_id)): found for (key, version_id), found in told.items()}
+    gone, failed = (
+        {(entry.get("Key"), entry.get("VersionId") or None): entry for entry in answer.get(kind, ())}
+        for kind in ("Deleted", "Errors")
+    )
     deleted: list[DeletedObject] = []
     errors: list[DeleteError] = []
     for key in keys:
-        kind, entry = (
-            told.get((key.key, key.version_id))
-            or loosely.get((key.key, _not_null(key.version_id)))
-            or ("Errors", {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
-        )
-        if kind == "Deleted":
+        named = key.key, key.version_id
+        if named not in gone and named not in failed and key.version_id in (None, "null"):
+            # The version that is called null is answered with or without that word, by server.
+            named = key.key, None if key.version_id == "null" else "null"
+        if named in gone and named not in failed:  # of a key in both, the error counts
+            entry = gone[named]
             marker, marker_id = entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
             deleted.append(DeletedObject(key.key, key.version_id, marker, marker_id))
         else:
-            errors.append(DeleteError(key.key, key.version_id, entry.get("Code", ""), entry.get("Message", "")))
+            told = failed.get(named, {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
+            errors.append(DeleteError(key.key, key.version_id, told.get("Code", ""), told.get("Message", "")))
     return DeleteResult(tuple(deleted), tuple(errors))
 
 

@@ -48,6 +48,7 @@ from pyathena.transport.errors import (
     S3TimeoutError,
 )
 from pyathena.transport.protocol import CredentialsRefresher, PresignedOperation, S3Transport
+from pyathena.transport.told import attempt_is
 from pyathena.transport.values import (
     AccessControl,
     BucketInfo,
@@ -301,7 +302,7 @@ class RetryingTransport(S3Transport):
         rest: _Rest | None = None
         while rest is None:
             try:
-                answer = await self.inner.get_object_range(ref, byte_range, into=into, options=options)
+                answer = await attempts.once(self.inner.get_object_range(ref, byte_range, into=into, options=options))
             except S3IncompleteReadError as error:
                 received = 0 if into is None else error.received
                 if not await attempts.again(error, progress=received > 0):
@@ -439,7 +440,7 @@ class RetryingTransport(S3Transport):
         left = keys
         while True:
             try:
-                result = await self.inner.delete_objects(bucket, left, options=options)
+                result = await attempts.once(self.inner.delete_objects(bucket, left, options=options))
             except S3Error as error:
                 if await attempts.again(error):
                     continue
@@ -687,11 +688,16 @@ class _Attempts:
         """Return attempts of another request within the same call, whose time they share."""
         return _Attempts(self._of, self._started)
 
-    async def run(self, once: Callable[[], Awaitable[T]]) -> T:
+    async def once(self, request: Awaitable[T]) -> T:
+        """Make an attempt, which the transports below are told the number of."""
+        with attempt_is(self._made + 1):
+            return await request
+
+    async def run(self, send: Callable[[], Awaitable[T]]) -> T:
         """Make attempts until one succeeds, or fails for good."""
         while True:
             try:
-                answer = await once()
+                answer = await self.once(send())
             except S3Error as error:
                 if not await self.again(error):
                     raise
@@ -802,8 +808,10 @@ class _Rest:
             at = min(self._received, self.size - 1)
             try:
                 with view[at : self.size] as place:
-                    answer = await self._of.inner.get_object_range(
-                        self._ref, ByteRange(self._start + at, self._stop), into=place, options=self._options
+                    answer = await self._attempts.once(
+                        self._of.inner.get_object_range(
+                            self._ref, ByteRange(self._start + at, self._stop), into=place, options=self._options
+                        )
                     )
             except S3IncompleteReadError as error:
                 if error.etag != self._etag:

@@ -104,6 +104,8 @@ class ConnectOptions(TypedDict, total=False):
         region_name: AWS region.
         connect_timeout: seconds to connect in, more than 0; 5 if left out.
         read_timeout: seconds without a byte until a request fails, more than 0; 15 if left out.
+        fast_path: whether the requests that carry the load may go beside boto3, where nothing speaks against it
+            (proxies, event handlers, what traces or mocks botocore); True if left out.
     """
 
     key: str | None
@@ -118,6 +120,7 @@ class ConnectOptions(TypedDict, total=False):
     region_name: str | None
     connect_timeout: float | None
     read_timeout: float | None
+    fast_path: bool | None
 
 
 # --- what a request is about ---------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_a_connection_serves_one_loop_after_the_other(athena: LocalAthena) -> No
 # --- how results are read ------------------------------------------------------------------------
 
 
-class OwnFileSystem(AioS3FileSystem):  # type: ignore[metaclass]  # fsspec's has no public name for type checkers
+class OwnFileSystem(AioS3FileSystem):
     """Somebody's own."""
 
     @override

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from typing import Any, Final
 import pytest
 
 from pyathena.filesystem import transfer
-from pyathena.filesystem.face import MIRRORED
+from pyathena.filesystem.face import Face
+from pyathena.filesystem.mirrors import MirroredFace
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 from pyathena.transport import MIN_PART_SIZE, ByteRange, InMemoryTransport, MultipartUpload, ObjectRef
 from tests.filesystem.adapter import CoroutinesOnly
@@ -951,7 +953,18 @@ def test_every_operation_has_a_case(tmp_path: Path) -> None:
     called = set()
     for number, case in enumerate(CASES):
         called |= run(case, "without a loop", tmp_path / str(number))[0].methods
-    assert called >= {*MIRRORED, "open", "walk"}
+    assert called >= {*_synchronous(), "open"}
+
+
+def _synchronous() -> set[str]:
+    """The names of the synchronous methods that are made of coroutines."""
+    return {name for name in vars(MirroredFace) if f"_{name}" in vars(Face)}
+
+
+def test_every_coroutine_has_a_synchronous_method() -> None:
+    inner = {"copy_pairs", "download", "expand", "expand_one", "is_pattern", "matches", "pairs"}
+    coroutines = {name[1:] for name, each in vars(Face).items() if inspect.iscoroutinefunction(each)}
+    assert _synchronous() == coroutines - inner | {"walk"}
 
 
 def test_every_case_has_a_name_of_its_own() -> None:

@@ -20,6 +20,7 @@ from pyathena.transport import (
     InMemoryTransport,
     ObjectRange,
     ObjectRef,
+    ObservingTransport,
     RetryingTransport,
     RetryPolicy,
     S3ConnectionError,
@@ -142,7 +143,8 @@ def test_any_transport_is_wrapped_once_and_shown_as_it_is(make: Any) -> None:
     fs = make(transport=given)
     assert fs.transport is given
     assert isinstance(fs._engine.transport, RetryingTransport)
-    assert fs._engine.transport.inner is given
+    assert isinstance(fs._engine.transport.inner, ObservingTransport)
+    assert fs._engine.transport.inner.inner is given
     assert fs._engine.transport.policy == RetryPolicy()
     wrapped = RetryingTransport(given, AT_ONCE)
     fs = make(transport=wrapped)
@@ -150,6 +152,10 @@ def test_any_transport_is_wrapped_once_and_shown_as_it_is(make: Any) -> None:
     with pytest.raises(ValueError, match="leave out retry="):
         make(transport=wrapped, retry=AT_ONCE)
     assert make(transport=wrapped, retry=None)._engine.transport is wrapped
+    with pytest.raises(ValueError, match=r"give RetryingTransport\(ObservingTransport"):
+        make(transport=wrapped, on_request=print)
+    observed = ObservingTransport(given, print)
+    assert make(transport=observed, retry=None)._engine.transport is observed
     with pytest.raises(TypeError, match=r"retry= is a RetryPolicy, .* got 5"):
         make(transport=given, retry=5)
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.request import urlopen
 
@@ -30,6 +31,7 @@ from pyathena.testing.conformance import (
 from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transport
 from pyathena.transport.errors import S3InvalidRangeError, S3NotFoundError
 from pyathena.transport.memory import InMemoryTransport
+from pyathena.transport.observing import ObservingTransport, RequestReport
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.retrying import RetryingTransport
 from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRef
@@ -134,6 +136,15 @@ class TestRetryingTransport(S3TransportTests):
         return in_memory_subject(request.param, RetryingTransport)
 
 
+class TestObservingTransport(S3TransportTests):
+    capabilities = ALL_CAPABILITIES - {"presigned_urls"}
+
+    @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
+    def subject(self, request: pytest.FixtureRequest) -> TransportUnderTest:
+        reports: list[RequestReport] = []
+        return in_memory_subject(request.param, lambda transport: ObservingTransport(transport, reports.append))
+
+
 def in_memory_subject(run: Runner, wrap: Callable[[S3Transport], S3Transport]) -> TransportUnderTest:
     transport = InMemoryTransport(buckets=["bucket"], minimum_part_size=MIN_PART_SIZE)
 
@@ -174,21 +185,36 @@ class Connection:
     config: object | None = None
 
 
-def connect(transport_type: type[Boto3TransportT], endpoint: str, config: Config | None = None) -> Boto3TransportT:
-    return transport_type(Connection(endpoint, shared_session(), config=config), max_concurrency=16)
+def connect(
+    transport_type: type[Boto3TransportT], endpoint: str, config: Config | None = None, *, fast_path: bool = True
+) -> Boto3TransportT:
+    connection = Connection(endpoint, shared_session(), config=config)
+    return transport_type(connection, max_concurrency=16, fast_path=fast_path)
 
 
 # What the transport finds out itself, as it does over rclone. Told in advance, it makes a client once and not twice.
 CHECKSUMS = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
 
 
-@contextmanager
 def boto3_subject(
     endpoint: str,
     transport_type: type[Boto3TransportT],
     *,
     run: Runner,
     config: Config | None = None,
+    fast_path: bool = True,
+    stall: Callable[[], AbstractContextManager[StalledRead]] | None = None,
+) -> AbstractContextManager[TransportUnderTest]:
+    connected = partial(connect, transport_type, endpoint, config, fast_path=fast_path)
+    return server_subject(endpoint, connected, run=run, stall=stall)
+
+
+@contextmanager
+def server_subject(
+    endpoint: str,
+    connect: Callable[[], S3Transport],
+    *,
+    run: Runner,
     stall: Callable[[], AbstractContextManager[StalledRead]] | None = None,
 ) -> Iterator[TransportUnderTest]:
     """A transport over a fresh bucket of a server."""
@@ -207,7 +233,7 @@ def boto3_subject(
     def deny(key: str) -> None:
         client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny_policy(bucket, key)))
 
-    transport, sibling = (connect(transport_type, endpoint, config) for _ in range(2))
+    transport, sibling = connect(), connect()
     try:
         yield TransportUnderTest(
             transport=transport,
@@ -225,12 +251,16 @@ def boto3_subject(
         run(sibling.aclose())
 
 
+def stalled_read(*, fast_path: bool = True) -> AbstractContextManager[StalledRead]:
+    return stalled_read_by(partial(connect, ThreadedBoto3Transport, fast_path=fast_path))
+
+
 @contextmanager
-def stalled_read() -> Iterator[StalledRead]:
+def stalled_read_by(connect: Callable[[str], S3Transport]) -> Iterator[StalledRead]:
     data = bytes(range(251)) * 8000  # more than the kernel's buffers take
     with StallingServer(data, sent=len(data) // 2) as server:
         yield StalledRead(
-            transport=connect(ThreadedBoto3Transport, server.endpoint),
+            transport=connect(server.endpoint),
             ref=ObjectRef("stalling-bucket", "key"),
             data=data,
             etag=server.etag,
@@ -262,12 +292,53 @@ class TestThreadedBoto3TransportOverRclone(S3TransportTests):
             yield subject
 
 
-class TestBlockingBoto3TransportOverMoto(S3TransportTests):
+# boto3 alone, without the fast path beside it.
+
+
+class TestThreadedBoto3TransportByBoto3AloneOverRclone(S3TransportTests):
+    capabilities = RCLONE
+
+    @pytest.fixture
+    def subject(self, rclone_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(rclone_endpoint, ThreadedBoto3Transport, run=asyncio.run, fast_path=False) as subject:
+            yield subject
+
+
+class TestBlockingBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
     capabilities = MOTO
 
     @pytest.fixture
     def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
-        with boto3_subject(moto_endpoint, BlockingBoto3Transport, run=drive, config=CHECKSUMS) as subject:
+        with boto3_subject(
+            moto_endpoint, BlockingBoto3Transport, run=drive, config=CHECKSUMS, fast_path=False
+        ) as subject:
+            yield subject
+
+
+@pytest.mark.slow
+class TestThreadedBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
+    capabilities = MOTO
+
+    @pytest.fixture
+    def subject(self, moto_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(
+            moto_endpoint,
+            ThreadedBoto3Transport,
+            run=asyncio.run,
+            config=CHECKSUMS,
+            fast_path=False,
+            stall=partial(stalled_read, fast_path=False),
+        ) as subject:
+            yield subject
+
+
+@pytest.mark.slow
+class TestBlockingBoto3TransportOverRclone(S3TransportTests):
+    capabilities = RCLONE
+
+    @pytest.fixture
+    def subject(self, rclone_endpoint: str) -> Iterator[TransportUnderTest]:
+        with boto3_subject(rclone_endpoint, BlockingBoto3Transport, run=drive) as subject:
             yield subject
 
 

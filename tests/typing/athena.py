@@ -17,12 +17,15 @@ from pyathena.aio.pandas.cursor import AioPandasCursor
 from pyathena.aio.polars.cursor import AioPolarsCursor
 from pyathena.aio.s3fs.cursor import AioS3FSCursor
 from pyathena.arrow.cursor import ArrowCursor
-from pyathena.athena.values import Database, QueryExecution
+from pyathena.athena.values import Database, QueryExecution, TableMetadata
 from pyathena.connection import Connection
 from pyathena.cursor import Cursor, DictCursor
+from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 from pyathena.pandas.cursor import PandasCursor
 from pyathena.polars.cursor import PolarsCursor
 from pyathena.s3fs.cursor import S3FSCursor
+
+Description = tuple[str, str, None, None, int | None, int | None, str | None]
 
 
 def connections() -> None:
@@ -33,11 +36,12 @@ def connections() -> None:
     assert_type(connection.cursor(PandasCursor, unload=True), PandasCursor)
     assert_type(pyathena.connect(cursor_class=DictCursor, work_group="primary"), Connection[DictCursor])
     assert_type(pyathena.connect(cursor_class=DictCursor).cursor(), DictCursor)
+    assert_type(connection.filesystem, S3FileSystem)
     with connection as entered:
         assert_type(entered, Connection[Cursor])
-    pyathena.connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # must be refused
-    pyathena.connect(poll_interval="1")  # type: ignore[call-overload]  # must be refused
-    pyathena.connect(cursor_class=int)  # type: ignore[type-var]  # must be refused
+    pyathena.connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # reportCallIssue: must be refused
+    pyathena.connect(poll_interval="1")  # type: ignore[call-overload]  # reportArgumentType: must be refused
+    pyathena.connect(cursor_class=int)  # type: ignore[type-var]  # reportCallIssue reportArgumentType: must be refused
 
 
 def synchronous(connection: Connection[Cursor]) -> None:
@@ -47,23 +51,28 @@ def synchronous(connection: Connection[Cursor]) -> None:
     assert_type(cursor.fetchmany(10), list[tuple[Any, ...]])
     assert_type(cursor.fetchall(), list[tuple[Any, ...]])
     assert_type(list(cursor), list[tuple[Any, ...]])
-    assert_type(cursor.query_id, str | None)
+    assert_type(cursor.description, list[Description] | None)
+    assert_type((cursor.rowcount, cursor.rownumber, cursor.arraysize), tuple[int, int | None, int])
+    assert_type((cursor.query_id, cursor.state, cursor.output_location), tuple[str | None, str | None, str | None])
     assert_type(cursor.data_scanned_in_bytes, int | None)
     assert_type(cursor.query_execution, QueryExecution | None)
     assert_type(cursor.list_databases(), list[Database])
+    assert_type(cursor.get_table_metadata("table"), TableMetadata)
+    cursor.executemany("SELECT %s", [[1], [2]])
     assert_type(connection.cursor(S3FSCursor).execute("SELECT 1").fetchone(), tuple[Any, ...] | None)
     with connection.cursor(DictCursor) as rows:
         assert_type(rows.execute("SELECT 1").fetchone(), dict[str, Any] | None)
         assert_type([row for row in rows], list[dict[str, Any]])  # noqa: C416 - that it can be iterated over is shown
-    cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # must be refused
-    cursor.execute("SELECT 1", work_group=1)  # type: ignore[arg-type]  # must be refused
-    cursor.execute(1)  # type: ignore[arg-type]  # must be refused
-    cursor.execute("SELECT 1", 1)  # type: ignore[arg-type]  # must be refused
+    cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # reportCallIssue: must be refused
+    cursor.execute("SELECT 1", work_group=1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
+    cursor.execute(1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
+    cursor.execute("SELECT 1", 1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
 
 
 def tables(connection: Connection[Cursor]) -> None:
     assert_type(connection.cursor(ArrowCursor).execute("SELECT 1").as_arrow(), pa.Table)
     assert_type(connection.cursor(ArrowCursor).as_polars(), pl.DataFrame)
+    assert_type(connection.cursor(ArrowCursor).fetchall(), list[tuple[Any, ...]])
     pandas = connection.cursor(PandasCursor).execute("SELECT 1", na_values=[""])
     assert_type(pandas.as_pandas(), pd.DataFrame)
     assert_type(pandas.iter_chunks(1000), Iterator[pd.DataFrame])
@@ -72,7 +81,7 @@ def tables(connection: Connection[Cursor]) -> None:
     assert_type(polars.as_polars(), pl.DataFrame)
     assert_type(polars.as_arrow(), pa.Table)
     assert_type(polars.iter_chunks(), Iterator[pl.DataFrame])
-    pandas.execute("SELECT 1", na_values=1)  # type: ignore[arg-type]  # must be refused
+    pandas.execute("SELECT 1", na_values=1)  # type: ignore[arg-type]  # reportArgumentType: must be refused
 
 
 async def aio_connections() -> None:
@@ -81,11 +90,12 @@ async def aio_connections() -> None:
     assert_type(connection.cursor(), AioCursor)
     assert_type(connection.cursor(AioDictCursor), AioDictCursor)
     assert_type(await pyathena.aio_connect(cursor_class=AioDictCursor), AioConnection[AioDictCursor])
+    assert_type(connection.filesystem, AioS3FileSystem)
     async with connection as entered:
         assert_type(entered, AioConnection[AioCursor])
-    await pyathena.aio_connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # must be refused
-    pyathena.connect(cursor_class=AioCursor)  # type: ignore[type-var]  # must be refused
-    connection.cursor(Cursor)  # type: ignore[type-var]  # must be refused
+    await pyathena.aio_connect(s3_staging="s3://results/")  # type: ignore[call-overload]  # reportCallIssue: must be refused
+    pyathena.connect(cursor_class=AioCursor)  # type: ignore[type-var]  # reportCallIssue reportArgumentType: must be refused
+    connection.cursor(Cursor)  # type: ignore[type-var]  # reportCallIssue reportArgumentType: must be refused
 
 
 async def asynchronous(connection: AioConnection[AioCursor]) -> None:
@@ -93,8 +103,9 @@ async def asynchronous(connection: AioConnection[AioCursor]) -> None:
         assert_type(await cursor.execute("SELECT ?", [1], paramstyle="qmark"), AioCursor)
         assert_type(await cursor.fetchone(), tuple[Any, ...] | None)
         assert_type(await cursor.fetchmany(), list[tuple[Any, ...]])
+        assert_type(cursor.description, list[Description] | None)
         assert_type([row async for row in cursor], list[tuple[Any, ...]])
-        await cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # must be refused
+        await cursor.execute("SELECT 1", wrokgroup="x")  # type: ignore[call-arg]  # reportCallIssue: must be refused
     rows = await connection.cursor(AioDictCursor).execute("SELECT 1")
     assert_type(await rows.fetchall(), list[dict[str, Any]])
     async for row in rows:

@@ -18,3 +18,16 @@ class DeferredRefreshableCredentials:
     def __init__(
         self, refresh_using: Callable[[], Any], method: str, time_fetcher: Callable[[], Any] = ...
     ) -> None: ...
+
+class Credentials:
+    access_key: str
+    secret_key: str
+    token: str | None
+    def __init__(
+        self,
+        access_key: str,
+        secret_key: str,
+        token: str | None = ...,
+        method: str | None = ...,
+        account_id: str | None = ...,
+    ) -> None: ...

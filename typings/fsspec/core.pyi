@@ -13,3 +13,15 @@ class OpenFile:
     ) -> None: ...
     def __enter__(self) -> Any: ...
     def __exit__(self, *args: object) -> None: ...
+
+def open(
+    urlpath: Any,
+    mode: Any = ...,
+    compression: Any = ...,
+    encoding: Any = ...,
+    errors: Any = ...,
+    protocol: Any = ...,
+    newline: Any = ...,
+    expand: Any = ...,
+    **kwargs: Any,
+) -> OpenFile: ...

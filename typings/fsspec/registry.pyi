@@ -1,3 +1,9 @@
+from collections.abc import Mapping
 from typing import Any
 
+_registry: dict[str, type]
+registry: Mapping[str, type]
+
 def filesystem(protocol: Any, **storage_options: Any) -> Any: ...
+def get_filesystem_class(protocol: Any) -> Any: ...
+def register_implementation(name: Any, cls: Any, clobber: Any = ..., errtxt: Any = ...) -> None: ...

@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import functools
-import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from typing_extensions import override
 
 from pyathena.testing.faults.script import Script
 from pyathena.testing.faults.signals import Held
+from pyathena.transport.delegating import Call, DelegatingTransport
 from pyathena.transport.errors import S3ConnectionError, S3IncompleteReadError
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.retrying import sleep_anywhere
-from pyathena.transport.values import MultipartUpload, ObjectRange, ObjectRef, let_go
+from pyathena.transport.values import ObjectRange, let_go
 
 __all__ = ["BreakOff", "Call", "Delay", "ErrorFactory", "Fail", "Fault", "FaultyTransport", "Hang", "LoseAnswer"]
 
 T = TypeVar("T")
-P = ParamSpec("P")
-
-# The others are those of their methods in camel case.
-_OPERATION_NAMES: Final = {"get_object_range": "GetObject", "list_objects": "ListObjectsV2"}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request: the method of `S3Transport`, and what it is about."""
-
-    operation: str
-    bucket: str | None = None
-    key: str | None = None
-
-    @property
-    def s3_operation(self) -> str:
-        """S3's name of the operation, as errors tell it."""
-        return _OPERATION_NAMES.get(self.operation) or self.operation.title().replace("_", "")
 
 
 class Fault(Protocol):
@@ -206,29 +187,7 @@ class Hang(Held):
             raise interruption
 
 
-def _delegated(
-    method: Callable[Concatenate[S3Transport, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[FaultyTransport, P], Coroutine[Any, Any, T]]:
-    """Make the method of a `FaultyTransport` that asks the transport below by the method of the same name."""
-    operation = method.__name__
-    signature = inspect.signature(method)
-
-    @functools.wraps(method)
-    async def asked(self: FaultyTransport, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        call = _call(operation, signature.bind(self, *args, **kwargs).arguments)
-        return await self._ask(call, lambda: getattr(self.inner, operation)(*args, **kwargs))
-
-    return asked
-
-
-def _call(operation: str, arguments: dict[str, Any]) -> Call:
-    about = arguments.get("target") or arguments.get("ref") or arguments.get("upload")
-    if isinstance(about, ObjectRef | MultipartUpload):
-        return Call(operation, about.bucket, about.key)
-    return Call(operation, arguments.get("bucket"))
-
-
-class FaultyTransport(S3Transport):
+class FaultyTransport(DelegatingTransport):
     """Passes requests on to another transport, but for those with which something is to go wrong.
 
     Args:
@@ -239,7 +198,7 @@ class FaultyTransport(S3Transport):
 
     Example:
         >>> import asyncio
-        >>> from pyathena.transport import InMemoryTransport, S3ServerError
+        >>> from pyathena.transport import InMemoryTransport, ObjectRef, S3ServerError
         >>> async def main() -> None:
         ...     transport = FaultyTransport(InMemoryTransport(buckets=["bucket"]))
         ...     transport.script.on("put_object", 2, Fail(S3ServerError))
@@ -253,7 +212,7 @@ class FaultyTransport(S3Transport):
     """
 
     def __init__(self, inner: S3Transport) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.script: Script[Fault] = Script()
         """What is to go wrong."""
         self.calls: list[Call] = []
@@ -265,9 +224,6 @@ class FaultyTransport(S3Transport):
         self._lock = threading.Lock()
 
     @override
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} over {self.inner!r}, at {id(self):#x}>"
-
     async def _ask(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         with self._lock:
             self.calls.append(call)
@@ -279,34 +235,3 @@ class FaultyTransport(S3Transport):
         finally:
             with self._lock:
                 self.in_flight -= 1
-
-    head_object = _delegated(S3Transport.head_object)
-    get_object_range = _delegated(S3Transport.get_object_range)
-    put_object = _delegated(S3Transport.put_object)
-    copy_object = _delegated(S3Transport.copy_object)
-    create_multipart_upload = _delegated(S3Transport.create_multipart_upload)
-    upload_part = _delegated(S3Transport.upload_part)
-    upload_part_copy = _delegated(S3Transport.upload_part_copy)
-    complete_multipart_upload = _delegated(S3Transport.complete_multipart_upload)
-    abort_multipart_upload = _delegated(S3Transport.abort_multipart_upload)
-    list_multipart_uploads = _delegated(S3Transport.list_multipart_uploads)
-    delete_objects = _delegated(S3Transport.delete_objects)
-    list_objects = _delegated(S3Transport.list_objects)
-    list_object_versions = _delegated(S3Transport.list_object_versions)
-    list_buckets = _delegated(S3Transport.list_buckets)
-    get_object_tagging = _delegated(S3Transport.get_object_tagging)
-    put_object_tagging = _delegated(S3Transport.put_object_tagging)
-    get_object_acl = _delegated(S3Transport.get_object_acl)
-    put_object_acl = _delegated(S3Transport.put_object_acl)
-    get_bucket_versioning = _delegated(S3Transport.get_bucket_versioning)
-    head_bucket = _delegated(S3Transport.head_bucket)
-    create_bucket = _delegated(S3Transport.create_bucket)
-    delete_bucket = _delegated(S3Transport.delete_bucket)
-    get_bucket_acl = _delegated(S3Transport.get_bucket_acl)
-    put_bucket_acl = _delegated(S3Transport.put_bucket_acl)
-    put_bucket_versioning = _delegated(S3Transport.put_bucket_versioning)
-    presigned_url = _delegated(S3Transport.presigned_url)
-
-    @override
-    async def aclose(self) -> None:
-        await self.inner.aclose()

@@ -1,0 +1,384 @@
+"""The operations that carry the load, as HTTP: GET, HEAD and PUT of objects and parts, listings, batch deletes.
+
+Only what is plain is taken: a parameter without a row in the tables below, or a value that HTTP or XML cannot carry as
+it is, makes `prepare` decline. Addressing and signing are not known here: a `Request` is relative to its bucket.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote, unquote_plus
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from typing_extensions import Buffer
+
+from pyathena.transport.operations import Operation
+from pyathena.transport.values import ListPage, ObjectSummary
+from pyathena.transport.wire.http1 import Head
+
+__all__ = [
+    "CHECKSUMS",
+    "AnswerError",
+    "Request",
+    "delete_answer",
+    "encoded_key",
+    "error_answer",
+    "is_error",
+    "list_page",
+    "object_answer",
+    "prepare",
+]
+
+_METHODS: Final = {
+    "get_object": "GET",
+    "head_object": "HEAD",
+    "put_object": "PUT",
+    "upload_part": "PUT",
+    "list_objects_v2": "GET",
+    "delete_objects": "POST",
+}
+
+_REQUEST_HEADERS: Final = {
+    "ACL": "x-amz-acl",
+    "CacheControl": "cache-control",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "ContentLanguage": "content-language",
+    "ContentType": "content-type",
+    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
+    "IfMatch": "if-match",
+    "IfModifiedSince": "if-modified-since",
+    "IfNoneMatch": "if-none-match",
+    "IfUnmodifiedSince": "if-unmodified-since",
+    "Range": "range",
+    "RequestPayer": "x-amz-request-payer",
+    "SSECustomerAlgorithm": "x-amz-server-side-encryption-customer-algorithm",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "StorageClass": "x-amz-storage-class",
+    "Tagging": "x-amz-tagging",
+}
+_REQUEST_QUERY: Final = {
+    "ContinuationToken": "continuation-token",
+    "Delimiter": "delimiter",
+    "MaxKeys": "max-keys",
+    "PartNumber": "partNumber",
+    "Prefix": "prefix",
+    "StartAfter": "start-after",
+    "UploadId": "uploadId",
+    "VersionId": "versionId",
+}
+_FIXED_QUERY: Final = {
+    "list_objects_v2": {"list-type": "2", "encoding-type": "url"},
+    "delete_objects": {"delete": ""},
+}
+
+_ANSWER_HEADERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "cache-control": ("CacheControl", str),
+    "content-disposition": ("ContentDisposition", str),
+    "content-encoding": ("ContentEncoding", str),
+    "content-language": ("ContentLanguage", str),
+    "content-length": ("ContentLength", int),
+    "content-range": ("ContentRange", str),
+    "content-type": ("ContentType", str),
+    "etag": ("ETag", str),
+    "last-modified": ("LastModified", lambda value: _http_date(value)),
+    "x-amz-mp-parts-count": ("PartsCount", int),
+    "x-amz-server-side-encryption": ("ServerSideEncryption", str),
+    "x-amz-server-side-encryption-aws-kms-key-id": ("SSEKMSKeyId", str),
+    "x-amz-storage-class": ("StorageClass", str),
+    "x-amz-version-id": ("VersionId", str),
+    **{
+        f"x-amz-checksum-{name.lower()}": (f"Checksum{name}", str)
+        for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+    },
+}
+_METADATA: Final = "x-amz-meta-"
+
+# One line of printable ASCII, without white space that a signature would not tell from another.
+_PLAIN_VALUE: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
+_PLAIN_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~]+")
+# https://www.w3.org/TR/xml/#charsets
+_SPECIAL: Final = re.compile("[&<>\r\n]")
+_NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+CHECKSUMS: Final[Mapping[str, Callable[[Buffer], bytes]]] = {
+    "CRC32": lambda data: zlib.crc32(data).to_bytes(4, "big"),
+    "SHA1": lambda data: hashlib.sha1(data).digest(),
+    "SHA256": lambda data: hashlib.sha256(data).digest(),
+}
+"""The checksums that Python can compare; what botocore compares without awscrt."""
+
+
+class AnswerError(Exception):
+    """An answer is not the document that S3 sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, relative to its bucket and not yet signed.
+
+    Args:
+        method: of HTTP.
+        key: percent-encoded; None for a request about the bucket.
+        query: percent-encoded and in order.
+        headers: names in lower case.
+        body: what is sent; None for no body.
+    """
+
+    method: str
+    key: str | None
+    query: str
+    headers: Mapping[str, str]
+    body: Buffer | None = None
+
+    def with_headers(self, **headers: str) -> Request:
+        """Return it with more headers, underscores for hyphens."""
+        return replace(self, headers={**self.headers, **{name.replace("_", "-"): headers[name] for name in headers}})
+
+
+def prepare(operation: Operation[Any]) -> Request | None:
+    """Return an operation as a request; None where it asks for anything that is not plain."""
+    method = _METHODS.get(operation.method)
+    if method is None:
+        return None
+    headers: dict[str, str] = {}
+    query: dict[str, str] = dict(_FIXED_QUERY.get(operation.method, {}))
+    body: Buffer | None = None
+    for name, value in operation.params.items():
+        if name in ("Bucket", "Key"):
+            continue
+        if name in _REQUEST_HEADERS:
+            text = format_datetime(value.astimezone(UTC), usegmt=True) if isinstance(value, datetime) else value
+            headers[_REQUEST_HEADERS[name]] = text
+        elif name in _REQUEST_QUERY:
+            query[_REQUEST_QUERY[name]] = str(value)
+        elif name == "Body":
+            body = value
+        elif name == "Metadata":
+            headers |= {f"{_METADATA}{name.lower()}": text for name, text in value.items()}
+        elif name == "SSECustomerKey" and isinstance(value, bytes):
+            headers |= _customer_key(value)
+        elif name == "Delete":
+            body = _delete_document(value)
+            if body is None:
+                return None
+        else:
+            return None
+    for name, text in headers.items():
+        if not (isinstance(text, str) and _PLAIN_VALUE.fullmatch(text) and _PLAIN_NAME.fullmatch(name)):
+            return None
+    try:
+        key = None if operation.key is None else encoded_key(operation.key)
+        asked = "&".join(sorted([f"{name}={_quoted(value)}" for name, value in query.items()]))
+    except UnicodeEncodeError:  # a surrogate
+        return None
+    return Request(method, key, asked, headers, body)
+
+
+def encoded_key(key: str) -> str:
+    """Return a key as it stands in a path; its slashes stay."""
+    return quote(key, safe="/~")
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="-_.~")
+
+
+def _customer_key(key: bytes) -> dict[str, str]:
+    return {
+        "x-amz-server-side-encryption-customer-key": base64.b64encode(key).decode(),
+        "x-amz-server-side-encryption-customer-key-md5": base64.b64encode(
+            hashlib.md5(key, usedforsecurity=False).digest()
+        ).decode(),
+    }
+
+
+def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
+    """Return the body of DeleteObjects; None if a key holds what XML cannot."""
+    objects = []
+    for named in delete["Objects"]:
+        text = f"<Key>{_escaped(named['Key'])}</Key>"
+        if "VersionId" in named:
+            text += f"<VersionId>{_escaped(named['VersionId'])}</VersionId>"
+        objects.append(f"<Object>{text}</Object>")
+    document = "".join(objects)
+    if _NO_XML.search(document):
+        return None
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{document}</Delete>'
+    ).encode()
+
+
+def _escaped(text: str) -> str:
+    # A parser makes one line feed of each line end that is not written as a reference.
+    return escape(text, {"\r": "&#13;", "\n": "&#10;"}) if _SPECIAL.search(text) else text
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+def object_answer(head: Head) -> dict[str, Any]:
+    """Return what the headers of an answer tell of an object or part, by S3's names.
+
+    Raises:
+        AnswerError: a header is not what its name says.
+    """
+    answer: dict[str, Any] = {"ResponseMetadata": _about(head)}
+    metadata: dict[str, str] = {}
+    for name, value in head.headers.items():
+        field = _ANSWER_HEADERS.get(name)
+        if field is not None:
+            try:
+                answer[field[0]] = field[1](value)
+            except ValueError as error:
+                raise AnswerError(f"The answer's header {name} is {value[:80]!r}") from error
+        elif name.startswith(_METADATA):
+            metadata[name[len(_METADATA) :]] = value
+    answer["Metadata"] = metadata
+    return answer
+
+
+def list_page(body: bytes) -> ListPage:
+    """Return a page of ListObjectsV2.
+
+    Raises:
+        AnswerError: the body is none.
+    """
+    root, space = _document(body, "ListBucketResult")
+    contents, prefixes, token = f"{space}Contents", f"{space}CommonPrefixes", f"{space}NextContinuationToken"
+    key_tag, size_tag, etag_tag = f"{space}Key", f"{space}Size", f"{space}ETag"
+    modified_tag, class_tag, prefix_tag = f"{space}LastModified", f"{space}StorageClass", f"{space}Prefix"
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+    objects: list[ObjectSummary] = []
+    common: list[str] = []
+    try:
+        for child in root:
+            if child.tag == contents:
+                told = {field.tag: field.text for field in child}
+                key = told[key_tag] or ""
+                etag = told[etag_tag] or ""
+                objects.append(
+                    ObjectSummary(
+                        unquote_plus(key) if encoded else key,
+                        int(told[size_tag] or ""),
+                        etag if etag.endswith('"') else f'"{etag}"',
+                        _iso_date(told[modified_tag] or ""),
+                        told.get(class_tag),
+                    )
+                )
+            elif child.tag == prefixes:
+                prefix = child.findtext(prefix_tag, "")
+                common.append(unquote_plus(prefix) if encoded else prefix)
+    except (KeyError, ValueError) as error:
+        raise AnswerError(f"An entry of the listing is not understood: {error!r}") from error
+    following: str | None = None
+    if root.findtext(f"{space}IsTruncated") == "true":
+        following = root.findtext(token)
+        if not following:
+            raise AnswerError("The answer lacks NextContinuationToken")
+    return ListPage(tuple(objects), tuple(common), following)
+
+
+def delete_answer(body: bytes) -> dict[str, Any]:
+    """Return what DeleteObjects did, by S3's names.
+
+    Raises:
+        AnswerError: the body tells nothing of it.
+    """
+    root, space = _document(body, "DeleteResult")
+    answer: dict[str, Any] = {"Deleted": [], "Errors": []}
+    begin = len(space)
+    for child in root:
+        entry: dict[str, Any] = {field.tag[begin:]: field.text or "" for field in child}
+        if "DeleteMarker" in entry:
+            entry["DeleteMarker"] = entry["DeleteMarker"] == "true"
+        if child.tag == f"{space}Deleted":
+            answer["Deleted"].append(entry)
+        elif child.tag == f"{space}Error":
+            answer["Errors"].append(entry)
+    return answer
+
+
+def is_error(body: bytes) -> bool:
+    """Whether the body of a success says that it is none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+    return b"<Error>" in body[:200] or b"<Error " in body[:200]
+
+
+def error_answer(head: Head, body: bytes) -> dict[str, Any]:
+    """Return an answer that is no success, as boto3 has it in ``ClientError.response``."""
+    status = head.status if head.status >= 300 else HTTPStatus.INTERNAL_SERVER_ERROR.value
+    error: dict[str, str] = {}
+    about = {**_about(head), "HTTPStatusCode": status}
+    try:
+        root, space = _document(body, "Error")
+        error = {child.tag.removeprefix(space): child.text or "" for child in root}
+        about["RequestId"] = error.pop("RequestId", "") or about["RequestId"]
+        about["HostId"] = error.pop("HostId", "") or about["HostId"]
+    except AnswerError:  # an answer to HEAD, a page of a proxy's
+        pass
+    error.setdefault("Code", str(status))
+    error.setdefault("Message", HTTPStatus(status).phrase if status in _STATUSES else "")
+    return {"Error": error, "ResponseMetadata": about}
+
+
+_STATUSES: Final = frozenset(HTTPStatus)
+
+
+def _about(head: Head) -> dict[str, Any]:
+    return {
+        "RequestId": head.headers.get("x-amz-request-id"),
+        "HostId": head.headers.get("x-amz-id-2"),
+        "HTTPStatusCode": head.status,
+        "HTTPHeaders": head.headers,
+    }
+
+
+def _document(body: bytes, root: str) -> tuple[ElementTree.Element, str]:
+    """Return the root of an XML document and the namespace of its tags, in braces."""
+    # What may define entities, which a parser would expand, is never sent by S3. (A zero byte: another encoding.)
+    if b"<!DOCTYPE" in body or b"\0" in body:
+        raise AnswerError("The answer declares a document type, which S3 never does")
+    try:
+        element = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise AnswerError(f"The answer is no XML: {error}") from error
+    space = element.tag.removesuffix(root)
+    if not element.tag.endswith(root) or (space and not space.endswith("}")):
+        raise AnswerError(f"The answer is a {element.tag[:80]!r}, and no {root}")
+    return element, space
+
+
+# RFC 9110, section 5.6.7
+_IMF_FIXDATE: Final = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+_NAMES_OF_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = {name: number for number, name in enumerate(_NAMES_OF_MONTHS, start=1)}
+
+
+def _iso_date(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _http_date(text: str) -> datetime:
+    match = _IMF_FIXDATE.fullmatch(text)
+    if match is not None and match[2] in _MONTHS:
+        day, month, year, hour, minute, second = match.groups()
+        return datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    time = parsedate_to_datetime(text)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

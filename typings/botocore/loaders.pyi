@@ -1,0 +1,3 @@
+from typing import Any
+
+def create_loader(search_path_string: str | None = ...) -> Any: ...
