@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+FLOOR := .venv-floor
+DOCS := .venv-docs
 
 # The modules that typings/ describes.
 STUBS := $(subst /,.,$(patsubst typings/%.pyi,%,$(filter-out %/__init__.pyi,$(shell find typings -name '*.pyi'))))
@@ -14,7 +16,7 @@ MEASURE := --peers-python $(PEERS)/bin/python
 # aiobotocore works with a few patch releases of botocore only: it gets an environment of its own.
 AIOBOTOCORE := .venv-aiobotocore
 
-.PHONY: demo bench bench-quick bench-curves bench-report bench-athena soak test test-slow test-aiobotocore check lint types clean
+.PHONY: demo bench bench-quick bench-curves bench-report bench-athena soak test test-slow test-floor test-aiobotocore check lint types docs clean
 
 demo: $(STAMP)  ## Write, read and delete real objects and run queries over HTTP, against local servers.
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -25,6 +27,13 @@ test: $(STAMP)  ## All tests but the slow ones, in two processes.
 
 test-slow: $(STAMP)  ## The slow ones.
 	$(BIN)/python -m pytest -m slow --timeout 600 $(ARGS)
+
+# Of botocore's older releases Python 3.12 and later warn, since they ask for UTC so; of fsspec's own tests, pytest.
+FLOOR_WARNINGS := -W 'ignore:datetime.datetime.utc:DeprecationWarning' \
+	-W 'ignore:Class-scoped fixtures defined as instance methods:pytest.PytestDeprecationWarning'
+
+test-floor: $(FLOOR)/installed  ## What `make test` runs, but for other libraries (tests/clients), with the lowest versions that pyproject.toml allows.
+	$(FLOOR)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/clients $(FLOOR_WARNINGS) $(ARGS)
 
 test-aiobotocore: $(AIOBOTOCORE)/installed  ## AiobotocoreTransport, in its own environment.
 	$(AIOBOTOCORE)/bin/mypy pyathena/transport tests/transport/test_aiobotocore.py
@@ -51,6 +60,9 @@ bench-athena: $(STAMP)  ## Whether the event loop is held up during queries: wri
 soak: $(STAMP)  ## Two thousand reads at once for minutes, while requests fail.
 	MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 $(BIN)/python -m benchmarks.soak $(ARGS)
 
+docs: $(DOCS)/installed  ## The documentation, into site/; a warning is an error.
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,6 +75,19 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+$(FLOOR)/installed: pyproject.toml tests/floors.py
+	$(PYTHON) -m venv --clear $(FLOOR)
+	$(FLOOR)/bin/python -m pip install --quiet --upgrade 'pip>=25.1' packaging
+	$(FLOOR)/bin/python -m tests.floors > $(FLOOR)/floors.txt
+	$(FLOOR)/bin/python -m pip install --quiet --editable . --group test --constraint $(FLOOR)/floors.txt
+	touch $@
+
+$(DOCS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(DOCS)/bin/python -m pip install --quiet --group docs
 	touch $@
 
 $(VENV)/bench: $(STAMP)
@@ -82,4 +107,4 @@ $(AIOBOTOCORE)/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(AIOBOTOCORE) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(AIOBOTOCORE) $(FLOOR) $(DOCS) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -376,7 +376,11 @@ def _write_uuid(value: UUID, dialect: Dialect) -> str:
 
 
 def literal(value: object) -> str:
-    """Write a value as a literal of a query, as `DefaultParameterFormatter` does: ``it's`` as ``'it''s'``."""
+    """Write a value as a literal of a query, as `DefaultParameterFormatter` does.
+
+    >>> print(literal("it's"), literal(None), literal(b"data"))
+    'it''s' null X'64617461'
+    """
     return DefaultParameterFormatter().literal(value)
 
 

@@ -44,7 +44,7 @@ MAX_ARRAY_SIZE: Final = 1000
 class CursorOptions(TypedDict, total=False):
     """Options of every cursor. What is left out is the connection's.
 
-    Args:
+    Attributes:
         s3_staging_dir: ``s3://bucket/prefix/`` below which Athena writes results; the work group's if None.
         schema_name: database of unqualified names.
         catalog_name: data catalog of that database.
@@ -84,7 +84,7 @@ class CursorOptions(TypedDict, total=False):
 class ConnectionOptions(CursorOptions, total=False):
     """Options of a connection, and those of its cursors where these say nothing else: see `CursorOptions`.
 
-    Args:
+    Attributes:
         region_name: AWS region; the session's if None.
         aws_access_key_id: together with ``aws_secret_access_key`` (and ``aws_session_token``): whose requests these
             are. boto3 looks for credentials where none are given.

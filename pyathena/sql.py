@@ -104,7 +104,11 @@ def body(statement: str) -> str:
 
 
 def count_placeholders(statement: str) -> int:
-    """Count the ``?`` that stand for parameters: those in literals, names, comments and row patterns do not."""
+    """Count the ``?`` that stand for parameters: those in literals, names, comments and row patterns do not.
+
+    >>> count_placeholders("SELECT '?' -- ?\\n FROM t WHERE a = ? AND b = ?")
+    2
+    """
     count = 0
     recognizes = False
     depth = 0  # of parentheses in the PATTERN of MATCH_RECOGNIZE, where ? is a quantifier

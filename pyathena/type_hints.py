@@ -65,6 +65,9 @@ def parse_type_hint(hint: str) -> TypeNode:
 
     Raises:
         ProgrammingError: it is no type; the message names the place.
+
+    >>> print(parse_type_hint("array<struct<a:int,b:decimal(10,2)>>"))
+    array(row(a integer, b decimal))
     """
     try:
         return _Parser(hint).parse()

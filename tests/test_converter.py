@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import math
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -14,7 +13,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import pyathena.converter
 from pyathena.converter import Converter, DefaultTypeConverter
 from pyathena.errors import DataError, ProgrammingError
 
@@ -339,10 +337,6 @@ def test_a_column_keeps_the_function_that_it_began_with() -> None:
     column = converter.for_column("integer")
     converter.set("integer", float)
     assert [column(text) for text in ("1", None)] == [1, None]
-
-
-def test_the_examples_are_right() -> None:
-    assert doctest.testmod(pyathena.converter) == (0, 4)
 
 
 # What Athena prints, and back.

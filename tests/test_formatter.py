@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import enum
 import math
 import re
@@ -19,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-import pyathena.formatter
 from pyathena.errors import ProgrammingError
 from pyathena.formatter import DefaultParameterFormatter, Formatter, execution_parameters, literal
 from pyathena.sql import Dialect, count_placeholders, dialects, tokens
@@ -412,10 +410,6 @@ def test_a_formatter_can_be_made_from_functions() -> None:
     formatter = Own({int: lambda value, dialect: f"{value:x}"}, default=lambda value, dialect: "?")
     assert formatter.format("{} {} {}", [255, True, "x"]) == "ff 1 ?"
     assert formatter.default is formatter.get(str)
-
-
-def test_the_examples_are_right() -> None:
-    assert doctest.testmod(pyathena.formatter) == (0, 1)
 
 
 # UNLOAD.

@@ -47,7 +47,11 @@ def strip_protocol(path: str | os.PathLike[str]) -> str:
 
 
 def split(path: str | os.PathLike[str]) -> tuple[str, str]:
-    """Return bucket and key; either may be empty. The bucket may be an access point's ARN."""
+    """Return bucket and key; either may be empty. The bucket may be an access point's ARN.
+
+    >>> split("s3://bucket/a//b?c"), split("bucket")
+    (('bucket', 'a//b?c'), ('bucket', ''))
+    """
     stripped = strip_protocol(path)
     if stripped.startswith("arn:"):
         arn = _ARN.fullmatch(stripped)
@@ -65,7 +69,11 @@ _VERSION: Final = re.compile(r"(?P<path>.*)\?(?:versionId|versionID|versionid|ve
 
 
 def split_version(path: str) -> tuple[str, str | None]:
-    """Return a path without ``?versionId=…`` at its end, and the version; None if it names none."""
+    """Return a path without ``?versionId=…`` at its end, and the version; None if it names none.
+
+    >>> split_version("bucket/key?versionId=abc"), split_version("bucket/what?")
+    (('bucket/key', 'abc'), ('bucket/what?', None))
+    """
     match = _VERSION.fullmatch(path)
     return (path, None) if match is None else (match["path"], match["id"])
 

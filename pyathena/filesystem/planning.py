@@ -14,14 +14,22 @@ _MIB: Final = 2**20
 
 
 def split_range(start: int, stop: int, block: int) -> list[ByteRange]:
-    """Split ``start`` to ``stop`` into ranges of ``block`` bytes, of which the last may be smaller."""
+    """Split ``start`` to ``stop`` into ranges of ``block`` bytes, of which the last may be smaller.
+
+    >>> split_range(0, 5, 2)
+    [ByteRange(start=0, stop=2), ByteRange(start=2, stop=4), ByteRange(start=4, stop=5)]
+    """
     if block < 1:
         raise ValueError(f"a block has 1 byte or more, got {block}")
     return [ByteRange(at, min(at + block, stop)) for at in range(start, stop, block)]
 
 
 def resolve(start: int | None, end: int | None, size: int) -> tuple[int, int]:
-    """Resolve the bounds of a slice of ``size`` bytes as Python does; an empty slice has stop == start."""
+    """Resolve the bounds of a slice of ``size`` bytes as Python does; an empty slice has stop == start.
+
+    >>> resolve(-3, None, 10), resolve(7, 3, 10)
+    ((7, 10), (7, 7))
+    """
     low, high, _ = slice(start, end).indices(size)
     return low, max(low, high)
 
@@ -68,6 +76,9 @@ def merge_ranges(ranges: Sequence[tuple[int, int]], *, max_gap: int, max_size: i
 
     Returns:
         Ranges in ascending order, that serve each asked one exactly once.
+
+    >>> merge_ranges([(0, 4), (100, 104), (6, 8)], max_gap=2, max_size=1000)
+    [MergedRange(start=0, stop=8, serves=(0, 2)), MergedRange(start=100, stop=104, serves=(1,))]
     """
     merged: list[MergedRange] = []
     for index in _by_start(ranges):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
-from fsspec.asyn import AsyncFileSystem, get_loop
+from fsspec.asyn import AsyncFileSystem, get_loop, reset_lock
 from fsspec.spec import AbstractFileSystem
 from typing_extensions import Unpack, override
 
@@ -49,6 +49,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+if hasattr(os, "register_at_fork"):
+    # Without it a forked child waits for an event loop that only its parent runs (fsspec before 2025.3.1), or a lock.
+    os.register_at_fork(after_in_child=reset_lock)
 
 _LIVE: Final = ("connection", "transport", "client", "loop", "on_request")
 """Arguments that are live objects."""

@@ -15,7 +15,7 @@ __all__ = ["FileSystemOptions"]
 class FileSystemOptions(ConnectOptions, total=False):
     """Options of a filesystem. How S3 is reached, such as ``key`` and ``endpoint_url``, is told at `ConnectOptions`.
 
-    Args:
+    Attributes:
         max_concurrency: most requests in flight, 1 or more; 64 if left out. ``max_workers`` is PyAthena's name for it.
         default_block_size: bytes of a range and of a part, 1 or more; 8 MiB if left out. A part has 5 MiB at least.
         default_cache_type: one of fsspec's caches for synchronous reading. If left out there is none: reads that follow

@@ -32,6 +32,9 @@ def parse_records(text: str) -> list[tuple[str | None, ...]]:
 
     Raises:
         DataError: text beside the quotes of a value, or a quote that is not closed.
+
+    >>> parse_records('"1","a,b"\\n"2",\\n')
+    [('1', 'a,b'), ('2', None)]
     """
     first, rest = _pieces(text)
     records: list[tuple[str | None, ...]] = []

@@ -82,8 +82,8 @@ class Answer:
         text: a result that is not a table (of ``DESCRIBE``, ``EXPLAIN`` …), in place of rows: the ``.txt`` object, word
             for word. GetQueryResults shows a row of one value for each line.
         update_count: rows written, ``UpdateCount``.
-        statement_type, substatement_type: ``StatementType`` and ``SubstatementType`` (``SELECT``, ``INSERT`` …);
-            guessed from the statement if None.
+        statement_type: ``StatementType``; guessed from the statement if None.
+        substatement_type: ``SubstatementType`` (``SELECT``, ``INSERT`` …); guessed as well.
         states: ``QUEUED`` and ``RUNNING``: what one look after the other at the execution tells before its final state.
         hangs: stay ``RUNNING`` after ``states``, until StopQueryExecution or `LocalAthena.finish`.
         error: the query fails.
@@ -92,7 +92,10 @@ class Answer:
             https://docs.aws.amazon.com/athena/latest/ug/managed-results.html
         write_result: False succeeds without the result's object in S3.
         scanned_bytes: ``DataScannedInBytes``.
-        queue_millis, planning_millis, engine_millis, service_millis: what the time was spent on, for ``Statistics``.
+        queue_millis: what the time was spent on, for ``Statistics``.
+        planning_millis: see there.
+        engine_millis: see there.
+        service_millis: see there.
 
     Raises:
         ValueError: both rows and text are given, or a state is not one of the two.

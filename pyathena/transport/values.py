@@ -88,7 +88,7 @@ def _nothing() -> Mapping[str, object]:
 class ConnectOptions(TypedDict, total=False):
     """How to reach S3, with s3fs's names. What is None or left out is left to boto3: environment, profile, role.
 
-    Args:
+    Attributes:
         key: AWS access key id.
         secret: AWS secret access key.
         token: AWS session token of ``key`` and ``secret``.
