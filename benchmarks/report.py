@@ -199,7 +199,7 @@ def _curve(curve: Curve, results: Sequence[Result], defaults: Mapping[str, float
     rows = []
     for at in sorted(set().union(*columns)):
         shown = f"{at / MIB:g}" if curve.unit == "MiB" else f"{at:,g}"
-        if curve.option is not None and defaults.get(curve.option) == at:
+        if defaults.get(curve.name) == at:
             shown = f"**{shown}** (default)"
         row = [shown, *(number(column.get(at)) for column in columns)]
         rows.append([*row, number(merits.get(at))] if merits else row)
@@ -232,7 +232,7 @@ def write(
         results: of the comparison.
         curves: of the curves, if there are any.
         notes: why targets were missed.
-        defaults: of the options that curves are about.
+        defaults: of the options that curves are about, by the names of the curves.
     """
     machine, runs = results
     found = summaries(runs)
@@ -248,13 +248,18 @@ def write(
 
 
 def our_defaults() -> dict[str, float]:
-    """Return the defaults of the options that curves are about."""
-    from pyathena.filesystem.engine import DEFAULT_BLOCK_SIZE
+    """Return the defaults of the options that curves are about, by the names of the curves."""
+    from pyathena.filesystem.engine import DEFAULT_BLOCK_SIZE, DEFAULT_PART_SIZE
     from pyathena.filesystem.reading import READ_WINDOW
     from pyathena.transport import ThreadedBoto3Transport
 
     made = ThreadedBoto3Transport(region_name="us-east-1", key="any", secret="any")
-    return {"default_block_size": DEFAULT_BLOCK_SIZE, "window": READ_WINDOW, "max_concurrency": made.max_concurrency}
+    return {
+        "block": DEFAULT_BLOCK_SIZE,
+        "part": DEFAULT_PART_SIZE,
+        "window": READ_WINDOW,
+        "concurrency": made.max_concurrency,
+    }
 
 
 def main() -> None:

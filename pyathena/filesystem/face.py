@@ -33,7 +33,7 @@ from pyathena.filesystem.bulk import (
     pair,
     run_pairs,
 )
-from pyathena.filesystem.engine import DEFAULT_BLOCK_SIZE, S3Engine, as_prefix
+from pyathena.filesystem.engine import S3Engine, as_prefix
 from pyathena.filesystem.listing import Entry, directory_entry
 from pyathena.filesystem.listings_cache import ListingsCache
 from pyathena.filesystem.opening import Opening
@@ -126,13 +126,12 @@ class Face:
                 raise TypeError(f"retry= is a RetryPolicy, or None for a single attempt, got {retry!r}")
             transport = RetryingTransport(transport, retry, compare_etags_only=compare_etags_only, sleep=runtime.sleep)
         given = {**(options.get("s3_additional_kwargs") or {}), "requester_pays": options.get("requester_pays") or None}
-        block = options.get("default_block_size")
         self._default_cache_type = options.get("default_cache_type")
         self._engine = S3Engine(
             transport,
             runtime,
             max_concurrency=limit,
-            block_size=DEFAULT_BLOCK_SIZE if block is None else block,
+            block_size=options.get("default_block_size"),
             arguments=Arguments(given, "s3_additional_kwargs="),
             version_aware=options.get("version_aware", False),
             compare_etags_only=compare_etags_only,

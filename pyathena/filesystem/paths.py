@@ -52,6 +52,9 @@ def split(path: str | os.PathLike[str]) -> tuple[str, str]:
     >>> split("s3://bucket/a//b?c"), split("bucket")
     (('bucket', 'a//b?c'), ('bucket', ''))
     """
+    if isinstance(path, str) and "://" not in path and not path.startswith(("/", "arn:")):  # most, and they are many
+        bucket, _, key = path.partition("/")
+        return bucket, key
     stripped = strip_protocol(path)
     if stripped.startswith("arn:"):
         arn = _ARN.fullmatch(stripped)

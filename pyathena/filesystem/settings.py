@@ -17,7 +17,8 @@ class FileSystemOptions(ConnectOptions, total=False):
 
     Attributes:
         max_concurrency: most requests in flight, 1 or more; 64 if left out. ``max_workers`` is PyAthena's name for it.
-        default_block_size: bytes of a range and of a part, 1 or more; 8 MiB if left out. A part has 5 MiB at least.
+        default_block_size: bytes of a range and of a part, 1 or more; a part has 5 MiB at least. If left out, a range
+            has 4 MiB and a part 8 MiB.
         default_cache_type: one of fsspec's caches for synchronous reading. If left out there is none: reads that follow
             each other have blocks in flight ahead of them, others fetch what they need, which is right for both.
         default_fill_cache: changes nothing, as in s3fs.

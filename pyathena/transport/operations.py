@@ -795,8 +795,8 @@ def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
         if named not in gone and named not in failed and key.version_id in (None, "null"):
             # The version that is called null is answered with or without that word, by server.
             named = key.key, None if key.version_id == "null" else "null"
-        if named in gone and named not in failed:  # of a key in both, the error counts
-            entry = gone[named]
+        entry = gone.get(named)
+        if entry is not None and named not in failed:  # of a key in both, the error counts
             marker, marker_id = entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
             deleted.append(DeletedObject(key.key, key.version_id, marker, marker_id))
         else:

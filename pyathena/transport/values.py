@@ -154,12 +154,11 @@ class ObjectKey:
     version_id: str | None = None
 
     def __post_init__(self) -> None:
-        _check_key(self.key)
+        if not (self.key and self.key.isascii()):  # else there is nothing to check, of many
+            _check_key(self.key)
 
 
 def _check_key(key: str) -> None:
-    if key and key.isascii():
-        return
     if not key:
         raise ValueError("a key has 1 to 1024 bytes, got an empty one")
     try:
