@@ -846,11 +846,16 @@ def both() -> Iterator[Both]:
         yield Both(refusing, server, fast, boto3_alone)
 
 
-@pytest.mark.parametrize("refusal", REFUSALS)
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        (name, refusal)
+        for name in SIX
+        for refusal in REFUSALS
+        if not refusal.startswith("200") or name not in ("get_object", "head_object")  # a body is no error there
+    ],
+)
 def test_an_error_is_the_same_as_by_boto3(name: str, refusal: str, both: Both) -> None:
-    if refusal.startswith("200") and name in ("get_object", "head_object"):
-        pytest.skip("a body is no error there")
     both.refusing.refusal = None
     head(both.fast)  # so that it knows the way
     both.server.requests.clear()

@@ -542,11 +542,11 @@ NAMESPACES = st.sampled_from(["", ' xmlns="http://s3.amazonaws.com/doc/2006-03-0
 LISTED = st.fixed_dictionaries(
     {
         "Key": KEYS,
-        "Size": st.integers(0, 2**45).map(str),
         "ETag": st.sampled_from(['"etag"', "etag", "&quot;etag&quot;"]),
         "LastModified": st.sampled_from(
             ["2024-02-29T12:30:00.123Z", "2024-02-29T12:30:00Z", "2024-02-29T12:30:00+01:00"]
         ),
+        "Size": st.integers(0, 2**45).map(str),
     },
     optional={"StorageClass": st.just("STANDARD"), "Owner": st.just("<ID>1</ID>")},
 )
@@ -604,6 +604,14 @@ def test_a_listing_means_what_it_means_to_botocore(
 def test_a_document_that_is_no_listing_is_an_error(body: bytes) -> None:
     with pytest.raises(AnswerError):
         list_page(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"garbage", b"<ListBucketResult/>", b"<DeleteResult><Deleted><Key>\xff</Key></Deleted>"]
+)
+def test_a_document_that_is_no_answer_to_a_delete_is_an_error(body: bytes) -> None:
+    with pytest.raises(AnswerError):
+        delete_answer(body)
 
 
 @pytest.mark.parametrize("field", ["Size", "LastModified"])
