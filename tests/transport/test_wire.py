@@ -655,11 +655,15 @@ def test_an_answer_to_a_delete_means_what_it_means_to_botocore(
         (b'<?xml version="1.0" encoding="UTF-8"?>\n\n<Error xmlns="x"/>', True),
         (b"<Error><Code>Slo", True),
         (b"garbage", True),
-        (b"<!DOCTYPE html><html/>", True),
     ],
 )
 def test_a_success_that_is_none_is_told_by_its_body(body: bytes, expected: bool) -> None:
     assert is_error(body) is expected
+
+
+def test_a_document_type_is_refused_before_anything_is_parsed() -> None:
+    with pytest.raises(AnswerError, match="document type"):
+        is_error(b"<!DOCTYPE html><html/>")
 
 
 ANSWERED: dict[str, str] = {

@@ -388,11 +388,15 @@ def delete_answer(body: bytes) -> dict[str, Any]:
 def is_error(body: bytes) -> bool:
     """Whether the body of a success says that it is none: by its root, or because it is no whole document.
 
+    Raises:
+        AnswerError: it declares a document type.
+
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
     """
+    _refuse_document_type(body)
     try:
-        return bool(body) and _root(body).tag.rpartition("}")[2] == "Error"
-    except AnswerError:
+        return bool(body) and ElementTree.fromstring(body).tag.rpartition("}")[2] == "Error"
+    except _NOT_PARSED:
         return True
 
 
@@ -427,21 +431,25 @@ def _about(head: Head) -> dict[str, Any]:
 
 def _document(body: bytes, root: str) -> tuple[ElementTree.Element, str]:
     """Return the root of an XML document and the namespace of its tags, in braces."""
-    element = _root(body)
+    _refuse_document_type(body)
+    try:
+        element = ElementTree.fromstring(body)
+    except _NOT_PARSED as error:
+        raise AnswerError(f"The answer is no XML: {error}") from error
     space = element.tag.removesuffix(root)
     if not element.tag.endswith(root) or (space and not space.endswith("}")):
         raise AnswerError(f"The answer is a {element.tag[:80]!r}, and no {root}")
     return element, space
 
 
-def _root(body: bytes) -> ElementTree.Element:
+# The latter two: of its encoding.
+_NOT_PARSED: Final = (ElementTree.ParseError, LookupError, ValueError)
+
+
+def _refuse_document_type(body: bytes) -> None:
     # What may define entities, which a parser would expand, is never sent by S3. (A zero byte: another encoding.)
     if b"<!DOCTYPE" in body or b"\0" in body:
         raise AnswerError("The answer declares a document type, which S3 never does")
-    try:
-        return ElementTree.fromstring(body)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two: of its encoding
-        raise AnswerError(f"The answer is no XML: {error}") from error
 
 
 # RFC 9110, section 5.6.7
