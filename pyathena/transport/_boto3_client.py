@@ -150,7 +150,7 @@ class ClientOptions:
         try:
             verify = arguments.get("verify")
             if verify is None:
-                verify = _ca_bundle(session)
+                verify = _ca_bundle(session) or os.environ.get("REQUESTS_CA_BUNDLE")  # as botocore looks for it
             return FastPath(client, _credentials(arguments, session), verify=verify, max_idle=max_idle)
         except StepAside as reason:
             _log.debug("All requests go by boto3: %s", reason)

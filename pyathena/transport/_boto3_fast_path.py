@@ -26,8 +26,9 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
-from botocore.httpsession import get_cert_path
+from botocore.endpoint import Endpoint
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+from botocore.httpsession import URLLib3Session, get_cert_path
 from botocore.utils import get_environ_proxies
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -77,6 +78,7 @@ _FOR_BOTO3: Final = frozenset(
 )
 
 _STAGES: Final = (
+    "creating-client-class",
     "provide-client-params",
     "before-parameter-build",
     "before-endpoint-resolution",
@@ -97,6 +99,8 @@ https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 """
 FAST: Final = frozenset({"get_object", "head_object", "put_object", "upload_part", "list_objects_v2", "delete_objects"})
 """The operations that can go by here."""
+_SEAMS: Final = ((BaseClient, "_make_api_call"), (Endpoint, "make_request"), (URLLib3Session, "send"))
+"""Where tracers and tests put themselves in botocore's place."""
 _NOT_FOREIGN: Final = frozenset({"botocore", "boto3", "s3transfer", "awscrt", "pyathena"})
 
 _SIGNED: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/.*")
@@ -140,8 +144,10 @@ class FastPath:
 
     def __init__(self, client: Any, credentials: Callable[[], Any], *, verify: object, max_idle: int) -> None:
         config = client.meta.config
-        if config.client_cert is not None or config.proxies:
-            raise StepAside("a client certificate or proxies are configured")
+        endpoint = client.meta.endpoint_url
+        proxies = get_environ_proxies(endpoint) if config.proxies is None else config.proxies
+        if config.client_cert is not None or urlsplit(endpoint).scheme in proxies:
+            raise StepAside("a client certificate or a proxy is configured")
         if verify is not None and verify is not True and not (isinstance(verify, str) and os.path.isfile(verify)):
             raise StepAside("certificates are not verified, or by a directory")
         self._switches = _switches(client)
@@ -198,8 +204,6 @@ class FastPath:
         url = urlsplit(request.url)
         if url.hostname is None or url.scheme not in ("http", "https"):
             raise StepAside("its URL is not understood")
-        if get_environ_proxies(request.url).get(url.scheme):
-            raise StepAside("a proxy stands before it")
         base = url.path
         if operation.key is not None:
             key = encoded_key(operation.key)
@@ -216,14 +220,21 @@ class FastPath:
             if scope is None or scope["key"] != credentials.access_key or "x-amz-s3session-token" in headers:
                 raise StepAside("it is not signed with these credentials, by Signature Version 4")
             signer = Signer(credentials, scope["region"], scope["service"])
-        port = url.port or {"http": 80, "https": 443}[url.scheme]
-        return _Route(Origin(url.scheme, url.hostname, port), url.netloc, base, signer, headers.get("user-agent", ""))
+        elif "Signature=" in url.query:
+            raise StepAside("it is signed in its URL")
+        port = {"http": 80, "https": 443}[url.scheme]
+        host = url.netloc.removesuffix(f":{port}")  # as botocore does, and others when they check the signature
+        origin = Origin(url.scheme, url.hostname, url.port or port)
+        return _Route(origin, host, base, signer, headers.get("user-agent", ""))
 
     def _frozen(self) -> Credentials:
-        found = self._credentials()
-        if found is None:
-            raise StepAside("there are no credentials")
-        frozen = found.get_frozen_credentials()
+        try:
+            found = self._credentials()
+            if found is None:
+                raise StepAside("there are no credentials")
+            frozen = found.get_frozen_credentials()
+        except (BotoCoreError, ClientError, OSError) as error:  # the client meets it too, and tells
+            raise StepAside("credentials could not be had") from error
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def _route(self, bucket: str) -> _Route:
@@ -259,13 +270,17 @@ class FastPath:
         """
         with self._exchange(operation, call) as (head, connection):
             body = connection.document()
+            try:
+                if operation.method == "list_objects_v2":
+                    page: Any = list_page(body)  # its entries are many: no detour by S3's names
+                    return page  # type: ignore[no-any-return]  # which is what this operation's T is
+                if operation.method == "delete_objects":
+                    return operation.meaning(delete_answer(body))
+            except AnswerError:
+                if not is_error(body):
+                    raise
             if is_error(body):
                 raise self._refused(operation, head, body)
-            if operation.method == "list_objects_v2":
-                page: Any = list_page(body)  # its entries are many: no detour by S3's names
-                return page  # type: ignore[no-any-return]  # which is what this operation's T is
-            if operation.method == "delete_objects":
-                return operation.meaning(delete_answer(body))
             return operation.meaning(object_answer(head))
 
     def get_object_range(self, operation: Operation[ExpectedBytes], call: Abandonment) -> ObjectRange:
@@ -277,9 +292,10 @@ class FastPath:
                 while received < 0:
                     received += connection.receive_into(memoryview(bytearray(min(-received, 2**16))), call)
                 while received < expected.size:
-                    received += connection.receive_into(expected.target[received:], call)
-                if expected.to_the_end:
-                    self._compare(head, expected.target)
+                    with expected.target[received:] as rest:  # a traceback may keep it, as `given_up` says
+                        received += connection.receive_into(rest, call)
+                if expected.size == expected.length:
+                    self._compare(head, expected.target, operation)
             except BaseException as error:
                 expected.given_up()
                 if not isinstance(error, OSError) or isinstance(error, S3Error):
@@ -299,12 +315,15 @@ class FastPath:
         route = self._route(operation.bucket)
         call.check()
         with _errors(operation, call):
-            connection = self._connections.take(route.origin)
+            try:
+                connection = self._connections.take(route.origin)
+            except ssl.SSLError as error:  # nothing was sent; the client will meet it too, and tell
+                raise StepAside("no TLS with it") from error
             try:
                 with call.woken_by(None if operation.writes else connection.wake):
                     self._send(connection, route, request, operation, call)
                     head = connection.answer(request.method)
-                    if head.status not in (200, 204, 206):
+                    if not 200 <= head.status < 300:
                         raise self._refused(operation, head, connection.document())
                     tell_request_id(head.headers.get("x-amz-request-id"))
                     yield head, connection
@@ -355,26 +374,25 @@ class FastPath:
         error.__cause__ = ClientError(answer, operation.name)
         return error
 
-    def _compare(self, head: Head, body: memoryview) -> None:
+    def _compare(self, head: Head, body: memoryview, operation: Operation[Any]) -> None:
         """Compare the checksum of a whole body, where the answer brings one and the client would."""
         if self._config.response_checksum_validation == "when_required":
             return
         for name in CHECKSUMS:
             told = head.headers.get(f"x-amz-checksum-{name.lower()}")
             if told is not None and "-" not in told and told != (found := _checksum(name, body)):
-                raise S3ChecksumError(f"Expected checksum {told} did not match calculated checksum: {found}")
+                words = f"Expected checksum {told} did not match calculated checksum: {found}"
+                raise S3ChecksumError(words, **_about(operation)) from FlexibleChecksumError(error_msg=words)
 
 
 @contextmanager
 def _errors(operation: Operation[Any], call: Abandonment) -> Iterator[None]:
     """Raise what sockets and answers raise as the `S3Error` that fits."""
-    about: dict[str, Any] = {"operation": operation.name, "bucket": operation.bucket, "key": operation.key}
+    about = _about(operation)
     try:
         yield
     except S3Error:
         raise
-    except ssl.SSLCertVerificationError as error:
-        raise StepAside("the certificate does not verify here") from error
     except TimeoutError as error:
         call.check()
         raise S3TimeoutError(str(error), **about) from error
@@ -385,10 +403,17 @@ def _errors(operation: Operation[Any], call: Abandonment) -> Iterator[None]:
         raise S3ServerError(str(error), **about) from error
 
 
+def _about(operation: Operation[Any]) -> dict[str, Any]:
+    return {"operation": operation.name, "bucket": operation.bucket, "key": operation.key}
+
+
 def _is_watched() -> bool:
-    """Whether somebody has put himself in the place of botocore's call, to trace it or to play S3 in a test."""
-    call = BaseClient.__dict__.get("_make_api_call")
-    return not isinstance(call, FunctionType) or not call.__globals__["__name__"].startswith("botocore.")
+    """Whether somebody has put himself in the place of botocore's own, to trace it or to play S3 in a test."""
+    for kind, name in _SEAMS:
+        method = kind.__dict__.get(name)
+        if not isinstance(method, FunctionType) or not str(method.__globals__.get("__name__")).startswith("botocore."):
+            return True
+    return False
 
 
 def _switches(client: Any) -> list[Any]:
@@ -435,5 +460,6 @@ def _text(value: str | bytes) -> str:
 def _tls(verify: Any) -> ssl.SSLContext:
     """Return a context as botocore makes one."""
     context = create_urllib3_context()
+    context.check_hostname = True  # urllib3 1.26 leaves it to its connections
     context.load_verify_locations(get_cert_path(verify))
     return context

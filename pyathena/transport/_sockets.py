@@ -48,7 +48,7 @@ class Connection:
         self._timeout = timeout
         self._ahead = b""
         self._reusable = True
-        self._left = 0  # of the body; -1 is all to the end of the connection
+        self._left = 0  # of the body; -1 is all to the end of the connection, or an answer that is yet to come
         self._chunks: Chunks | None = None
 
     @property
@@ -75,6 +75,7 @@ class Connection:
 
         Whoever breaks the connection while a body is being sent may have said why: `answer` tells.
         """
+        self._left = -1  # whatever comes in between, the answer to this must not be taken for that to another
         if body.nbytes <= _RECEIVE:
             self._send(memoryview(head + bytes(body)))
             return
@@ -137,6 +138,8 @@ class Connection:
         Nothing is written there once the caller was cancelled.
         """
         most = min(target.nbytes, self._left)
+        if most <= 0:
+            raise ConnectionResetError("an answer without the body that its head speaks of")
         if self._ahead:
             came = self._ahead[:most]
             with call.holding():

@@ -234,14 +234,22 @@ def over(endpoint: str, **options: Any) -> AioS3FileSystem:
     )
 
 
+# What breaks a connection, and what only an answer tells, also by boto3 alone.
+BOTH_WAYS: Final = ("resets in mid-body", "stalls before the answer", "200 with an error", "garbage")
+WAYS: Final = [*((kind, True) for kind in OVER_HTTP), *((kind, False) for kind in BOTH_WAYS)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", OVER_HTTP)
-def test_all_is_right_over_http_while_a_tenth_of_the_requests_fails(kind: str, moto_endpoint: str, bucket: str) -> None:
+@pytest.mark.parametrize(("kind", "fast_path"), WAYS)
+def test_all_is_right_over_http_while_a_tenth_of_the_requests_fails(
+    kind: str, fast_path: bool, moto_endpoint: str, bucket: str
+) -> None:
     async def main() -> None:
         with FaultProxy(moto_endpoint) as proxy:
             sometimes(proxy.script, OVER_HTTP[kind](), seed=11)
             policy = RetryPolicy(max_attempts=8, throttled_base_delay=0.05)
-            fs = over(proxy.endpoint, retry=policy, read_timeout=1.5 if "stalls" in kind else 15)
+            timeout = 1.5 if "stalls" in kind else 15
+            fs = over(proxy.endpoint, retry=policy, read_timeout=timeout, fast_path=fast_path)
             await much_at_once(fs, bucket, small_objects(bucket))
             await fs.aclose()
         direct = ThreadedBoto3Transport(endpoint_url=moto_endpoint, key=KEY, secret=SECRET)

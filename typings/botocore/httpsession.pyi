@@ -1,1 +1,5 @@
+from typing import Any
+
+URLLib3Session: Any
+
 def get_cert_path(verify: bool | str | None) -> str: ...

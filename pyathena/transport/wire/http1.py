@@ -16,7 +16,8 @@ MAX_HEAD: Final = 64 * 2**10
 """Longest head of an answer, in bytes."""
 _MAX_CHUNK_LINE: Final = 4 * 2**10
 
-_STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
+_STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
+_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
@@ -130,12 +131,11 @@ class Chunks:
             if self._in_trailer:
                 self.complete = not line
                 continue
-            size = line.partition(b";")[0].strip()
-            if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", size):
+            begin = _CHUNK_LINE.fullmatch(line)
+            if begin is None:
                 raise ProtocolError(f"a chunk begins with {line[:40]!r}")
-            if int(size, 16) == 0:
-                self._in_trailer = True
-            else:
-                self._left = int(size, 16) + 2
+            size = int(begin[1], 16)
+            self._in_trailer = size == 0
+            self._left = size + 2 if size else 0
         self.rest = data
         return b"".join(body)

@@ -41,13 +41,25 @@ __all__ = [
     "prepare",
 ]
 
-_METHODS: Final = {
-    "get_object": "GET",
-    "head_object": "HEAD",
-    "put_object": "PUT",
-    "upload_part": "PUT",
-    "list_objects_v2": "GET",
-    "delete_objects": "POST",
+_EVERYWHERE: Final = "Bucket ExpectedBucketOwner RequestPayer"
+_OBJECT: Final = f"{_EVERYWHERE} Key SSECustomerAlgorithm SSECustomerKey"
+_CONDITIONS: Final = "IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince"
+_READ: Final = f"{_OBJECT} {_CONDITIONS} PartNumber Range VersionId"
+_CREATE: Final = (
+    f"{_OBJECT} ACL Body CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType IfMatch "
+    "IfNoneMatch Metadata SSEKMSKeyId ServerSideEncryption StorageClass Tagging"
+)
+# The parameters that are taken: what an operation does not know, S3 would take for another one, or pass over.
+_METHODS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "get_object": ("GET", frozenset(_READ.split())),
+    "head_object": ("HEAD", frozenset(_READ.split())),
+    "put_object": ("PUT", frozenset(_CREATE.split())),
+    "upload_part": ("PUT", frozenset(f"{_OBJECT} Body PartNumber UploadId".split())),
+    "list_objects_v2": (
+        "GET",
+        frozenset(f"{_EVERYWHERE} ContinuationToken Delimiter MaxKeys Prefix StartAfter".split()),
+    ),
+    "delete_objects": ("POST", frozenset(f"{_EVERYWHERE} Delete".split())),
 }
 
 _REQUEST_HEADERS: Final = {
@@ -70,6 +82,8 @@ _REQUEST_HEADERS: Final = {
     "StorageClass": "x-amz-storage-class",
     "Tagging": "x-amz-tagging",
 }
+_NUMBERS: Final = frozenset({"MaxKeys", "PartNumber"})
+_TIMES: Final = frozenset({"IfModifiedSince", "IfUnmodifiedSince"})
 _REQUEST_QUERY: Final = {
     "ContinuationToken": "continuation-token",
     "Delimiter": "delimiter",
@@ -151,32 +165,40 @@ class Request:
 
 def prepare(operation: Operation[Any]) -> Request | None:
     """Return an operation as a request; None where it asks for anything that is not plain."""
-    method = _METHODS.get(operation.method)
-    if method is None:
+    method, known = _METHODS.get(operation.method, ("", frozenset()))
+    if not operation.params.keys() <= known:
         return None
     headers: dict[str, str] = {}
     query: dict[str, str] = dict(_FIXED_QUERY.get(operation.method, {}))
     body: Buffer | None = None
     for name, value in operation.params.items():
-        if name in ("Bucket", "Key"):
-            continue
-        if name in _REQUEST_HEADERS:
-            text = format_datetime(value.astimezone(UTC), usegmt=True) if isinstance(value, datetime) else value
+        if name in ("Bucket", "Key"):  # which extra arguments may have replaced
+            if value != (operation.bucket if name == "Bucket" else operation.key):
+                return None
+        elif name in _REQUEST_HEADERS:
+            if isinstance(value, datetime) != (name in _TIMES):
+                return None
+            text = format_datetime(value.astimezone(UTC), usegmt=True) if name in _TIMES else value
             headers[_REQUEST_HEADERS[name]] = text
         elif name in _REQUEST_QUERY:
+            if not isinstance(value, int if name in _NUMBERS else str):
+                return None
             query[_REQUEST_QUERY[name]] = str(value)
         elif name == "Body":
             body = value
         elif name == "Metadata":
-            headers |= {f"{_METADATA}{name.lower()}": text for name, text in value.items()}
-        elif name == "SSECustomerKey" and isinstance(value, bytes):
+            if not isinstance(value, Mapping):
+                return None
+            named = {f"{_METADATA}{name.lower()}": text for name, text in value.items()}
+            if len(named) < len(value):
+                return None
+            headers |= named
+        elif name == "SSECustomerKey":
             headers |= _customer_key(value)
-        elif name == "Delete":
+        else:
             body = _delete_document(value)
             if body is None:
                 return None
-        else:
-            return None
     for name, text in headers.items():
         if not (isinstance(text, str) and _PLAIN_VALUE.fullmatch(text) and _PLAIN_NAME.fullmatch(name)):
             return None
@@ -207,9 +229,13 @@ def _customer_key(key: bytes) -> dict[str, str]:
 
 
 def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
-    """Return the body of DeleteObjects; None if a key holds what XML cannot."""
+    """Return the body of DeleteObjects; None if a key holds what XML cannot, or more is asked than to delete keys."""
+    if not delete.keys() <= {"Objects", "Quiet"} or delete.get("Quiet"):
+        return None
     objects = []
     for named in delete["Objects"]:
+        if not named.keys() <= {"Key", "VersionId"}:
+            return None
         text = f"<Key>{_escaped(named['Key'])}</Key>"
         if "VersionId" in named:
             text += f"<VersionId>{_escaped(named['VersionId'])}</VersionId>"
@@ -341,7 +367,10 @@ def delete_answer(body: bytes) -> dict[str, Any]:
     """
     answer: dict[str, Any] = {"Deleted": [], "Errors": []}
     if b"<!" not in body and b"&" not in body:
-        answer["Deleted"] = [{"Key": key.decode()} for key in _DELETED.findall(body)]
+        try:
+            answer["Deleted"] = [{"Key": key.decode()} for key in _DELETED.findall(body)]
+        except UnicodeDecodeError as error:
+            raise AnswerError(f"The answer is no XML: {error}") from error
         body = _DELETED.sub(b"", body)
     root, space = _document(body, "DeleteResult")
     begin = len(space)
@@ -357,11 +386,18 @@ def delete_answer(body: bytes) -> dict[str, Any]:
 
 
 def is_error(body: bytes) -> bool:
-    """Whether the body of a success says that it is none.
+    """Whether the body of a success says that it is none: by its root, or because it is no whole document.
+
+    Raises:
+        AnswerError: it declares a document type.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
     """
-    return b"<Error>" in body[:200] or b"<Error " in body[:200]
+    _refuse_document_type(body)
+    try:
+        return bool(body) and ElementTree.fromstring(body).tag.rpartition("}")[2] == "Error"
+    except _NOT_PARSED:
+        return True
 
 
 def error_answer(head: Head, body: bytes) -> dict[str, Any]:
@@ -372,8 +408,8 @@ def error_answer(head: Head, body: bytes) -> dict[str, Any]:
     try:
         root, space = _document(body, "Error")
         error = {child.tag.removeprefix(space): child.text or "" for child in root}
-        about["RequestId"] = error.pop("RequestId", "") or about["RequestId"]
-        about["HostId"] = error.pop("HostId", "") or about["HostId"]
+        for name in ("RequestId", "HostId"):
+            about[name] = about[name] or error.pop(name, None)
     except AnswerError:  # an answer to HEAD, a page of a proxy's
         pass
     error.setdefault("Code", str(status))
@@ -395,17 +431,25 @@ def _about(head: Head) -> dict[str, Any]:
 
 def _document(body: bytes, root: str) -> tuple[ElementTree.Element, str]:
     """Return the root of an XML document and the namespace of its tags, in braces."""
-    # What may define entities, which a parser would expand, is never sent by S3. (A zero byte: another encoding.)
-    if b"<!DOCTYPE" in body or b"\0" in body:
-        raise AnswerError("The answer declares a document type, which S3 never does")
+    _refuse_document_type(body)
     try:
         element = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
+    except _NOT_PARSED as error:
         raise AnswerError(f"The answer is no XML: {error}") from error
     space = element.tag.removesuffix(root)
     if not element.tag.endswith(root) or (space and not space.endswith("}")):
         raise AnswerError(f"The answer is a {element.tag[:80]!r}, and no {root}")
     return element, space
+
+
+# The latter two: of its encoding.
+_NOT_PARSED: Final = (ElementTree.ParseError, LookupError, ValueError)
+
+
+def _refuse_document_type(body: bytes) -> None:
+    # What may define entities, which a parser would expand, is never sent by S3. (A zero byte: another encoding.)
+    if b"<!DOCTYPE" in body or b"\0" in body:
+        raise AnswerError("The answer declares a document type, which S3 never does")
 
 
 # RFC 9110, section 5.6.7

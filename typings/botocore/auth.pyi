@@ -1,0 +1,3 @@
+from typing import Any
+
+S3SigV4Auth: Any

@@ -1,0 +1,4 @@
+from typing import Any
+
+AWSRequest: Any
+AWSResponse: Any
