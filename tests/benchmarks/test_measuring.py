@@ -128,7 +128,7 @@ def test_the_report_says_what_was_measured_and_what_was_missed() -> None:
     curve = [
         dataclasses.replace(run("aio", seconds)[0], kind="block", at=at) for at, seconds in ((2**21, 2.0), (2**23, 1.0))
     ]
-    text = report.write((MACHINE, results), (MACHINE, curve), "The socket.\n", {block.option or "": 2**23})
+    text = report.write((MACHINE, results), (MACHINE, curve), "The socket.\n", {block.name: 2**23})
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
     assert ["big, time", "cpu", "s3fs", "≤ 0.40", "0.50", "missed: 25% too much"] in cells
     assert ["big, peak memory", "cpu", "s3fs", "≤ 0.55", "0.50", "met"] in cells

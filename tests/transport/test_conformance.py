@@ -304,6 +304,7 @@ class TestThreadedBoto3TransportByBoto3AloneOverRclone(S3TransportTests):
             yield subject
 
 
+@pytest.mark.slow
 class TestBlockingBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
     capabilities = MOTO
 

@@ -688,6 +688,7 @@ def test_no_secret_is_logged_or_told(caplog: pytest.LogCaptureFixture) -> None:
 PROTECTION = ("x-amz-content-sha256", "x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm", "x-amz-checksum-mode")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("checksums", ["when_required", "when_supported"])
 @pytest.mark.parametrize("sign", [None, True, False])
