@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-import boto3
 from typing_extensions import override
 
+import pyathena
 from benchmarks.control import Process
 from benchmarks.workloads import QUERY
 from pyathena.testing.athena import Answer, Column, LocalAthena
@@ -66,28 +65,14 @@ class AthenaProcess(Process):
         super().__init__("benchmarks.athena", s3_endpoint, str(rows), environment=os.environ | credentials)
 
 
-def _state(client: Any, query_id: str) -> str:
-    execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-    state: str = execution["Status"]["State"]
-    if state in ("FAILED", "CANCELLED"):
-        raise RuntimeError(f"the query that makes the result has {state}: {execution['Status']}")
-    return state
-
-
 def main(s3_endpoint: str, rows: str) -> None:
     transport = BlockingBoto3Transport(endpoint_url=s3_endpoint)
     asyncio.run(transport.create_bucket("results"))
     with LocalAthena(transport) as athena:
         athena.answer(QUERY, Answer(COLUMNS, Rows(int(rows))))
-        client = boto3.session.Session().client("athena", endpoint_url=athena.endpoint_url)
-        started = client.start_query_execution(
-            QueryString=QUERY,
-            ResultConfiguration={"OutputLocation": "s3://results/"},
-            ResultReuseConfiguration={"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 60}},
-        )
-        while _state(client, started["QueryExecutionId"]) != "SUCCEEDED":
-            time.sleep(0.05)
-        client.close()
+        endpoints = {"endpoint_url": athena.endpoint_url, "s3_endpoint_url": s3_endpoint}
+        with pyathena.connect(s3_staging_dir="s3://results/", **endpoints) as connection, connection.cursor() as cursor:
+            cursor.execute(QUERY, result_reuse_enable=True, result_reuse_minutes=60)
         print(athena.endpoint_url, flush=True)
         sys.stdin.read()
 
