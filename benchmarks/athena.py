@@ -70,8 +70,12 @@ def main(s3_endpoint: str, rows: str) -> None:
     asyncio.run(transport.create_bucket("results"))
     with LocalAthena(transport) as athena:
         athena.answer(QUERY, Answer(COLUMNS, Rows(int(rows))))
-        endpoints = {"endpoint_url": athena.endpoint_url, "s3_endpoint_url": s3_endpoint}
-        with pyathena.connect(s3_staging_dir="s3://results/", **endpoints) as connection, connection.cursor() as cursor:
+        with (
+            pyathena.connect(
+                s3_staging_dir="s3://results/", endpoint_url=athena.endpoint_url, s3_endpoint_url=s3_endpoint
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(QUERY, result_reuse_enable=True, result_reuse_minutes=60)
         print(athena.endpoint_url, flush=True)
         sys.stdin.read()
