@@ -4,7 +4,8 @@
 `BlockingBoto3Transport` the same in the calling thread, `InMemoryTransport` a fake for tests. `RetryingTransport` wraps
 any of them, and tries again what failed for the moment; `ObservingTransport` does, and tells of each request.
 
-The two that need boto3 are imported when they are first used (PEP 562): this package imports without boto3.
+The two that need boto3, and the fake, are imported when they are first used (PEP 562): this package imports without
+boto3, and quickly.
 """
 
 from __future__ import annotations
@@ -32,9 +33,6 @@ from pyathena.transport.errors import (
     S3ServerError,
     S3ThrottledError,
     S3TimeoutError,
-)
-from pyathena.transport.memory import (
-    InMemoryTransport,
 )
 from pyathena.transport.observing import ObservingTransport, RequestReport
 from pyathena.transport.protocol import (
@@ -91,6 +89,7 @@ from pyathena.transport.values import (
 
 if TYPE_CHECKING:
     from pyathena.transport.boto3 import BlockingBoto3Transport, ThreadedBoto3Transport
+    from pyathena.transport.memory import InMemoryTransport
 
 __all__ = [
     "AccessControl",
@@ -175,6 +174,10 @@ if not TYPE_CHECKING:
             from pyathena.transport import boto3
 
             return getattr(boto3, name)
+        if name == "InMemoryTransport":
+            from pyathena.transport.memory import InMemoryTransport
+
+            return InMemoryTransport
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
