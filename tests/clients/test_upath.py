@@ -11,6 +11,9 @@ from upath import UPath
 from tests.clients.buckets import Bucket
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def root(bucket: Bucket, registered: None) -> Any:
     return UPath(f"s3://{bucket.name}/root", **bucket.storage_options)

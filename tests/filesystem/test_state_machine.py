@@ -537,7 +537,7 @@ def by_coroutines(**options: Any) -> AioS3FileSystem:
     return AioS3FileSystem(asynchronous=True, **options)
 
 
-SEQUENCES: Final = settings(max_examples=20, stateful_step_count=30, deadline=None)
+SEQUENCES: Final = settings(max_examples=12, stateful_step_count=30, deadline=None)
 
 
 def run(make: Callable[[], FilesystemMachine], sequences: settings) -> None:

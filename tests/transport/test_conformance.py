@@ -295,6 +295,7 @@ class TestThreadedBoto3TransportOverRclone(S3TransportTests):
 # boto3 alone, without the fast path beside it.
 
 
+@pytest.mark.slow
 class TestThreadedBoto3TransportByBoto3AloneOverRclone(S3TransportTests):
     capabilities = RCLONE
 
