@@ -10,7 +10,6 @@ from upath import UPath
 
 from tests.clients.buckets import Bucket
 
-
 pytestmark = pytest.mark.slow
 
 
