@@ -490,7 +490,9 @@ def test_a_proxy_without_faults_passes_everything_on(kind: str, request: pytest.
         "delete_objects",
         "head_object",
     ]
-    assert (proxy.in_flight, proxy.peak_in_flight) == (0, 1)
+    # A client that has its answer may ask on another connection before the proxy has seen the end of it.
+    assert proxy.in_flight == 0
+    assert proxy.peak_in_flight <= 2
 
 
 def test_a_proxy_keeps_connections_that_the_server_keeps(proxy: FaultProxy) -> None:
