@@ -9,22 +9,12 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from benchmarks.peers.calls import Coroutines, Synchronous, stream, stream_into
 from benchmarks.workloads import MIB, Taken
 
 __all__ = ["PyAthenaAio", "PyAthenaSync", "S3fs"]
 
 _PART: Final = 8 * MIB
-
-
-def _read_all(file: Any, piece: int, take: Taken) -> None:
-    while data := file.read(piece):
-        take(data)
-
-
-def _read_all_into(file: Any, buffer: bytearray, take: Taken) -> None:
-    view = memoryview(buffer)
-    while size := file.readinto(buffer):
-        take(view[:size])
 
 
 def _ranges(size: int) -> Iterator[tuple[int, int]]:
@@ -41,15 +31,7 @@ def _point_arrow_to(endpoint: str) -> None:
     fs.S3FileSystem = partial(fs.S3FileSystem, scheme=where.scheme, endpoint_override=where.netloc)
 
 
-class _Coroutines:
-    """What an `AsyncFileSystem` is asked for in a coroutine. It is made inside the loop."""
-
-    fs: Any
-    bucket: str
-
-    def path(self, key: str) -> str:
-        return f"{self.bucket}/{key}"
-
+class _InRanges(Coroutines):
     async def big(self, key: str, size: int) -> bytes:
         path = self.path(key)
         pieces = await asyncio.gather(
@@ -57,24 +39,8 @@ class _Coroutines:
         )
         return b"".join(pieces)
 
-    async def small(self, keys: list[str]) -> list[bytes]:
-        found = await self.fs._cat([self.path(key) for key in keys])
-        return list(found.values())
 
-    async def rm(self, keys: list[str]) -> None:
-        await self.fs._rm([self.path(key) for key in keys])
-
-    async def ls(self, prefix: str) -> Any:
-        return await self.fs._ls(self.path(prefix), detail=False)
-
-    async def find(self, prefix: str) -> Any:
-        return await self.fs._find(self.path(prefix))
-
-    async def cat_ranges(self, key: str, starts: list[int], stops: list[int]) -> Any:
-        return await self.fs._cat_ranges([self.path(key)] * len(starts), starts, stops)
-
-
-class S3fs(_Coroutines):
+class S3fs(_InRanges):
     """s3fs; uploads in parts of 8 MiB rather than its 50, which suits it better."""
 
     def __init__(self, endpoint: str, bucket: str, *, asynchronous: bool, **options: Any) -> None:
@@ -100,8 +66,7 @@ class S3fs(_Coroutines):
         await file.close()
 
     def stream_into(self, key: str, buffer: bytearray, take: Taken) -> None:
-        with self.fs.open(self.path(key), "rb") as file:
-            _read_all_into(file, buffer, take)
+        stream_into(self.fs, self.path(key), buffer, take)
 
     async def up(self, key: str, data: bytes) -> None:
         await self.fs._pipe_file(self.path(key), data, chunksize=_PART)
@@ -110,7 +75,7 @@ class S3fs(_Coroutines):
         await self.fs._put_file(path, self.path(key), chunksize=_PART)
 
 
-class PyAthenaAio(_Coroutines):
+class PyAthenaAio(_InRanges):
     """PyAthena's `AioS3FileSystem`; its files are synchronous."""
 
     def __init__(self, endpoint: str, bucket: str, *, asynchronous: bool, athena: str | None = None) -> None:
@@ -130,12 +95,10 @@ class PyAthenaAio(_Coroutines):
         return asyncio.sleep(0)
 
     def stream(self, key: str, piece: int, take: Taken) -> None:
-        with self.fs.open(self.path(key), "rb") as file:
-            _read_all(file, piece, take)
+        stream(self.fs, self.path(key), piece, take)
 
     def stream_into(self, key: str, buffer: bytearray, take: Taken) -> None:
-        with self.fs.open(self.path(key), "rb") as file:
-            _read_all_into(file, buffer, take)
+        stream_into(self.fs, self.path(key), buffer, take)
 
     async def up(self, key: str, data: bytes) -> None:
         await self.fs._pipe_file(self.path(key), data, block_size=_PART)
@@ -154,7 +117,7 @@ class PyAthenaAio(_Coroutines):
             return await cursor.as_arrow()
 
 
-class PyAthenaSync:
+class PyAthenaSync(Synchronous):
     """PyAthena's `S3FileSystem`."""
 
     def __init__(self, endpoint: str, bucket: str, *, asynchronous: bool, athena: str | None = None) -> None:
@@ -165,46 +128,14 @@ class PyAthenaSync:
             _point_arrow_to(endpoint)
         self.fs = kind(endpoint_url=endpoint, skip_instance_cache=True)
 
-    def path(self, key: str) -> str:
-        return f"{self.bucket}/{key}"
-
-    def warm(self, bucket: str, key: str) -> None:
-        self.fs.cat_file(f"{bucket}/{key}")
-
     def close(self) -> None:
         """Nothing is to be closed."""
-
-    def big(self, key: str, size: int) -> Any:
-        return self.fs.cat_file(self.path(key))
-
-    def stream(self, key: str, piece: int, take: Taken) -> None:
-        with self.fs.open(self.path(key), "rb") as file:
-            _read_all(file, piece, take)
-
-    def stream_into(self, key: str, buffer: bytearray, take: Taken) -> None:
-        with self.fs.open(self.path(key), "rb") as file:
-            _read_all_into(file, buffer, take)
-
-    def small(self, keys: list[str]) -> list[bytes]:
-        return list(self.fs.cat([self.path(key) for key in keys]).values())
 
     def up(self, key: str, data: bytes) -> None:
         self.fs.pipe_file(self.path(key), data, block_size=_PART)
 
     def up_file(self, key: str, path: str) -> None:
         self.fs.put_file(path, self.path(key))
-
-    def rm(self, keys: list[str]) -> None:
-        self.fs.rm([self.path(key) for key in keys])
-
-    def ls(self, prefix: str) -> Any:
-        return self.fs.ls(self.path(prefix), detail=False)
-
-    def find(self, prefix: str) -> Any:
-        return self.fs.find(self.path(prefix))
-
-    def cat_ranges(self, key: str, starts: list[int], stops: list[int]) -> Any:
-        return self.fs.cat_ranges([self.path(key)] * len(starts), starts, stops)
 
     def athena(self, query: str) -> Any:
         connect = import_module("pyathena").connect

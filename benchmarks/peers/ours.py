@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from typing_extensions import Buffer
-
 import pyathena
+from benchmarks.peers.calls import Coroutines, Synchronous
 from benchmarks.workloads import Taken
 from pyathena.filesystem import reading, writing
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
@@ -21,7 +20,17 @@ def _set_windows(size: int | None) -> None:
             setattr(module, name, size)
 
 
-class Aio:
+class _Ours:
+    fs: Any
+    bucket: str
+
+    def _reach(self, fs: Any, endpoint: str, bucket: str, athena: str | None, window: int | None) -> None:
+        _set_windows(window)
+        self.fs, self.bucket = fs, bucket
+        self._connect = {"endpoint_url": athena, "s3_endpoint_url": endpoint, "s3_staging_dir": "s3://results/"}
+
+
+class Aio(_Ours, Coroutines):
     """`AioS3FileSystem`, awaited on the loop."""
 
     def __init__(
@@ -34,13 +43,8 @@ class Aio:
         window: int | None = None,
         **options: Any,
     ) -> None:
-        _set_windows(window)
-        self.bucket = bucket
-        self.fs: Any = AioS3FileSystem(endpoint_url=endpoint, asynchronous=asynchronous, **options)
-        self._connect = {"endpoint_url": athena, "s3_endpoint_url": endpoint, "s3_staging_dir": "s3://results/"}
-
-    def path(self, key: str) -> str:
-        return f"{self.bucket}/{key}"
+        fs = AioS3FileSystem(endpoint_url=endpoint, asynchronous=asynchronous, **options)
+        self._reach(fs, endpoint, bucket, athena, window)
 
     async def warm(self, bucket: str, key: str) -> None:
         await self.fs._cat_file(f"{bucket}/{key}")
@@ -62,27 +66,11 @@ class Aio:
             while size := await file.readinto(view):
                 take(view[:size])
 
-    async def small(self, keys: list[str]) -> list[bytes]:
-        found = await self.fs._cat([self.path(key) for key in keys])
-        return list(found.values())
-
     async def up(self, key: str, data: bytes) -> None:
         await self.fs._pipe_file(self.path(key), data)
 
     async def up_file(self, key: str, path: str) -> None:
         await self.fs._put_file(path, self.path(key))
-
-    async def rm(self, keys: list[str]) -> None:
-        await self.fs._rm([self.path(key) for key in keys])
-
-    async def ls(self, prefix: str) -> Any:
-        return await self.fs._ls(self.path(prefix), detail=False)
-
-    async def find(self, prefix: str) -> Any:
-        return await self.fs._find(self.path(prefix))
-
-    async def cat_ranges(self, key: str, starts: list[int], stops: list[int]) -> Any:
-        return await self.fs._cat_ranges([self.path(key)] * len(starts), starts, stops)
 
     async def athena(self, query: str) -> Any:
         from pyathena.aio.arrow.cursor import AioArrowCursor
@@ -96,7 +84,7 @@ class Aio:
             return await cursor.as_arrow()
 
 
-class Sync:
+class Sync(_Ours, Synchronous):
     """`S3FileSystem`, called from synchronous code."""
 
     def __init__(
@@ -109,55 +97,16 @@ class Sync:
         window: int | None = None,
         **options: Any,
     ) -> None:
-        _set_windows(window)
-        self.bucket = bucket
-        self.fs: Any = S3FileSystem(endpoint_url=endpoint, **options)
-        self._connect = {"endpoint_url": athena, "s3_endpoint_url": endpoint, "s3_staging_dir": "s3://results/"}
-
-    def path(self, key: str) -> str:
-        return f"{self.bucket}/{key}"
-
-    def warm(self, bucket: str, key: str) -> None:
-        self.fs.cat_file(f"{bucket}/{key}")
+        self._reach(S3FileSystem(endpoint_url=endpoint, **options), endpoint, bucket, athena, window)
 
     def close(self) -> None:
         self.fs.close()
-
-    def big(self, key: str, size: int) -> Any:
-        return self.fs.cat_file(self.path(key))
-
-    def stream(self, key: str, piece: int, take: Taken) -> None:
-        with self.fs.open(self.path(key), "rb") as file:
-            while data := file.read(piece):
-                take(data)
-
-    def stream_into(self, key: str, buffer: bytearray, take: Taken) -> None:
-        view = memoryview(buffer)
-        with self.fs.open(self.path(key), "rb") as file:
-            while size := file.readinto(view):
-                take(view[:size])
-
-    def small(self, keys: list[str]) -> list[Buffer]:
-        found = self.fs.cat([self.path(key) for key in keys])
-        return list(found.values())
 
     def up(self, key: str, data: bytes) -> None:
         self.fs.pipe_file(self.path(key), data)
 
     def up_file(self, key: str, path: str) -> None:
         self.fs.put_file(path, self.path(key))
-
-    def rm(self, keys: list[str]) -> None:
-        self.fs.rm([self.path(key) for key in keys])
-
-    def ls(self, prefix: str) -> Any:
-        return self.fs.ls(self.path(prefix), detail=False)
-
-    def find(self, prefix: str) -> Any:
-        return self.fs.find(self.path(prefix))
-
-    def cat_ranges(self, key: str, starts: list[int], stops: list[int]) -> Any:
-        return self.fs.cat_ranges([self.path(key)] * len(starts), starts, stops)
 
     def athena(self, query: str) -> Any:
         from pyathena.arrow.cursor import ArrowCursor
