@@ -41,7 +41,7 @@ test-aiobotocore: $(AIOBOTOCORE)/installed  ## AiobotocoreTransport, in its own 
 
 check: lint types test  ## What CI asks of every commit.
 
-bench: $(VENV)/bench $(PEERS)/installed  ## Us and all others by all workloads, in half an hour: writes benchmarks/RESULTS.md.
+bench: $(VENV)/bench $(PEERS)/installed  ## Us and all others by all workloads, in less than an hour: writes benchmarks/RESULTS.md.
 	$(BIN)/python -m benchmarks.run $(MEASURE) $(ARGS)
 	$(BIN)/python -m benchmarks.report
 

@@ -50,7 +50,7 @@ _NO_ARGUMENTS: Final = Arguments()
 
 DEFAULT_BLOCK_SIZE: Final = 4 * 2**20
 """Bytes of a range. In ranges of half the size that AWS recommends (8 to 16 MiB) the window of a reader keeps twice as
-many connections busy; smaller ones yet cost more in requests than they gain (``make bench-curves``)."""
+many connections busy; smaller ones yet need more requests, and are slower without latency (``make bench-curves``)."""
 DEFAULT_PART_SIZE: Final = 8 * 2**20
 """Bytes of a part."""
 

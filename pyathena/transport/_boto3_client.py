@@ -21,6 +21,7 @@ from pyathena import __version__
 from pyathena.transport._boto3_cancellation import stop_when_abandoned
 from pyathena.transport._boto3_fast_path import FastPath, StepAside
 from pyathena.transport.protocol import ConnectionLike
+from pyathena.transport.values import ConnectOptions
 
 __all__ = [
     "DEFAULT_CONNECT_TIMEOUT",
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_READ_TIMEOUT",
     "ClientOptions",
     "S3ClientLike",
+    "check_arguments",
     "config_for_server",
     "guard",
 ]
@@ -213,6 +215,20 @@ class ClientOptions:
         if self.anon:
             said["signature_version"] = UNSIGNED
         return arguments, config.merge(Config(**said))
+
+
+def check_arguments(transport: str, max_concurrency: int | None, options: ConnectOptions) -> None:
+    """Check what a transport was made with, as far as `ClientOptions` does not.
+
+    Raises:
+        ValueError: ``max_concurrency`` is less than 1.
+        TypeError: an option is unknown.
+    """
+    if max_concurrency is not None and max_concurrency < 1:
+        raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
+    unknown = options.keys() - ConnectOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"{transport} got unknown options: {', '.join(sorted(unknown))}")
 
 
 def _credentials(arguments: Mapping[str, Any], session: Any) -> Callable[[], Any]:

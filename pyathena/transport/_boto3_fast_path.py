@@ -1,6 +1,6 @@
 """The fast path beside boto3: the requests that carry the load, without what botocore spends on them beyond signing.
 
-botocore takes about a millisecond of processor time for a request; here it is a tenth of that. Where a bucket is and
+botocore takes about a millisecond of processor time for a request, most of which is saved here. Where a bucket is and
 how it is addressed is learned by watching what botocore sends there, so that whatever shapes it (endpoints, dual-stack,
 FIPS, access points, path or virtual-host addressing, a bucket in another region) holds here too. Whatever is not plain
 goes by the client: `StepAside`.
@@ -36,12 +36,14 @@ from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._sockets import Connection, Connections, Origin
 from pyathena.transport.error_answers import error_of_answer
 from pyathena.transport.errors import S3ChecksumError, S3ConnectionError, S3Error, S3ServerError, S3TimeoutError
-from pyathena.transport.operations import ExpectedBytes, Operation, operation_name
+from pyathena.transport.operations import ExpectedBytes, Operation
+from pyathena.transport.protocol import operation_name
 from pyathena.transport.told import tell_request_id
 from pyathena.transport.values import ObjectRange
 from pyathena.transport.wire.http1 import Head, ProtocolError, request_head
 from pyathena.transport.wire.s3 import (
     CHECKSUMS,
+    METHODS,
     AnswerError,
     Request,
     delete_answer,
@@ -54,7 +56,7 @@ from pyathena.transport.wire.s3 import (
 )
 from pyathena.transport.wire.sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD, Credentials, Signer
 
-__all__ = ["FAST", "FastPath", "StepAside"]
+__all__ = ["FastPath", "StepAside"]
 
 T = TypeVar("T")
 
@@ -97,8 +99,6 @@ _STAGES: Final = (
 
 https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 """
-FAST: Final = frozenset({"get_object", "head_object", "put_object", "upload_part", "list_objects_v2", "delete_objects"})
-"""The operations that can go by here."""
 _SEAMS: Final = ((BaseClient, "_make_api_call"), (Endpoint, "make_request"), (URLLib3Session, "send"))
 """Where tracers and tests put themselves in botocore's place."""
 _NOT_FOREIGN: Final = frozenset({"botocore", "boto3", "s3transfer", "awscrt", "pyathena"})
@@ -429,7 +429,7 @@ def _switches(client: Any) -> list[Any]:
         raise StepAside("its event handlers cannot be seen") from None
     switches = []
     for stage in _STAGES:
-        for method in FAST:
+        for method in METHODS:
             for handler in search(f"{stage}.s3.{operation_name(method)}"):
                 function = getattr(handler, "func", handler)  # of a partial
                 if (getattr(function, "__module__", None) or "").partition(".")[0] in _NOT_FOREIGN:

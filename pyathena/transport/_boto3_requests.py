@@ -15,11 +15,12 @@ from typing_extensions import Buffer, override
 from pyathena.transport._boto3_cancellation import Abandonment
 from pyathena.transport._boto3_client import S3ClientLike
 from pyathena.transport._boto3_errors import translated
-from pyathena.transport._boto3_fast_path import FAST, FastPath, StepAside
+from pyathena.transport._boto3_fast_path import FastPath, StepAside
 from pyathena.transport.errors import S3ConnectionError, S3TimeoutError
 from pyathena.transport.operations import ExpectedBytes, Operation
 from pyathena.transport.told import tell_request_id
 from pyathena.transport.values import ObjectRange
+from pyathena.transport.wire.s3 import METHODS
 
 __all__ = ["Boto3Requests"]
 
@@ -94,7 +95,7 @@ class Boto3Requests:
 
     def ask(self, operation: Operation[T], abandonment: Abandonment) -> T:
         """Send a request, and tell what the answer means."""
-        if operation.method in FAST and (fast := self._fast_path(operation)) is not None:
+        if operation.method in METHODS and (fast := self._fast_path(operation)) is not None:
             with suppress(StepAside):
                 return fast.ask(operation, abandonment)
         return operation.meaning(self._send(operation, abandonment))
@@ -125,8 +126,11 @@ class Boto3Requests:
             return self._client().meta
 
     def _fast_path(self, operation: Operation[Any]) -> FastPath | None:
-        self.meta(operation.name, operation.bucket, operation.key)  # with the client it is made
-        return self._fast()
+        fast = self._fast()
+        if fast is None:
+            self.meta(operation.name, operation.bucket, operation.key)  # with the client it is made
+            fast = self._fast()
+        return fast
 
     def _send(self, operation: Operation[Any], abandonment: Abandonment) -> Mapping[str, Any]:
         params = operation.params

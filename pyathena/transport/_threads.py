@@ -42,6 +42,10 @@ class Job(Generic[T]):
         """Take it, to run it or to let it not run; False if somebody was quicker."""
         return self._claim.acquire(blocking=False)
 
+    def forget(self) -> None:
+        """Let go of what was to be called, and with it of bodies and buffers. For who has claimed it, not to run it."""
+        self._call = None
+
     def drop(self, dropped: Callable[[T], object]) -> None:
         """Want its result no more: if it brings one, ``dropped`` gets it, at once or later, in whatever thread."""
         self._dropped = dropped
@@ -145,6 +149,7 @@ class Threads:
         """Let a job not run; False if it runs already or has ended."""
         if not job.claim():
             return False
+        job.forget()
         self._end(job)
         return True
 

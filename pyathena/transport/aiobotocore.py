@@ -21,8 +21,8 @@ from botocore.loaders import create_loader
 from typing_extensions import Unpack, override
 
 from pyathena.runtime import drive
-from pyathena.transport._boto3_client import ClientOptions, config_for_server, guard
-from pyathena.transport.carrying import ClientFacts, OperationsTransport
+from pyathena.transport._boto3_client import ClientOptions, check_arguments, config_for_server, guard
+from pyathena.transport.carrying import ClientFacts, OperationsTransport, outcome
 from pyathena.transport.errors import S3ClosedError
 from pyathena.transport.operations import ExpectedBytes, Operation
 from pyathena.transport.protocol import CredentialsRefresher
@@ -169,11 +169,7 @@ class AiobotocoreTransport(OperationsTransport, CredentialsRefresher):
             ValueError: options that contradict each other, or are out of their bounds.
             TypeError: an option is unknown.
         """
-        if max_concurrency is not None and max_concurrency < 1:
-            raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
-        unknown = options.keys() - ConnectOptions.__annotations__.keys()
-        if unknown:
-            raise TypeError(f"{type(self).__name__} got unknown options: {', '.join(sorted(unknown))}")
+        check_arguments(type(self).__name__, max_concurrency, options)
         super().__init__(requester_pays=requester_pays)
         self._options = ClientOptions(**options)
         self._max_concurrency = max_concurrency or self._options.pool_size
@@ -341,9 +337,7 @@ class AiobotocoreTransport(OperationsTransport, CredentialsRefresher):
         async with self._turn() as state:
             with translated(name, bucket, key):
                 opened = await self._opened(state)
-            meta = opened.client.meta
-            checksums = meta.config.request_checksum_calculation != "when_required"
-            to_ask = operation(ClientFacts(meta.region_name, checksums))
+            to_ask = operation(ClientFacts.of(opened.client.meta))
             if to_ask.writes:
                 return await _write(opened, to_ask)
             return to_ask.meaning(await ask(opened.client, to_ask))
@@ -376,9 +370,7 @@ async def _write(opened: _Opened, operation: Operation[T]) -> T:
     except asyncio.CancelledError:
         if upload is not None and not upload.is_out:
             sending.cancel()  # S3 writes nothing of which it has not got all
-        while not sending.done():
-            with suppress(asyncio.CancelledError):  # the caller raises the first one
-                await asyncio.wait([sending])
+        await outcome(sending)
         if not sending.cancelled():
             sending.exception()  # which nobody is told
         raise

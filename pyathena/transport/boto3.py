@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 from typing_extensions import Unpack, override
 
 from pyathena.transport._boto3_cancellation import Abandonment
-from pyathena.transport._boto3_client import ClientOptions, S3ClientLike
+from pyathena.transport._boto3_client import ClientOptions, S3ClientLike, check_arguments
 from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_fast_path import FastPath
 from pyathena.transport._boto3_requests import Boto3Requests
 from pyathena.transport._threads import Job, Threads
-from pyathena.transport.carrying import ClientFacts, OperationsTransport
+from pyathena.transport.carrying import ClientFacts, OperationsTransport, outcome
 from pyathena.transport.errors import S3ClosedError, S3Error
 from pyathena.transport.operations import ExpectedBytes, Operation
 from pyathena.transport.protocol import ConnectionLike, CredentialsRefresher
@@ -85,11 +85,7 @@ class _Boto3Transport(OperationsTransport, CredentialsRefresher):
             ValueError: options that contradict each other, or are out of their bounds.
             TypeError: an option is unknown, or ``connection`` is none.
         """
-        if max_concurrency is not None and max_concurrency < 1:
-            raise ValueError(f"max_concurrency is 1 or more requests in flight, got {max_concurrency}")
-        unknown = options.keys() - ConnectOptions.__annotations__.keys()
-        if unknown:
-            raise TypeError(f"{type(self).__name__} got unknown options: {', '.join(sorted(unknown))}")
+        check_arguments(type(self).__name__, max_concurrency, options)
         said = [name for name, value in options.items() if value is not None and name != "fast_path"]
         if client is not None and (said or connection is not None):
             raise ValueError("client= is used as it is; leave out connection= and the options that say how to connect")
@@ -247,9 +243,7 @@ class _Boto3Transport(OperationsTransport, CredentialsRefresher):
         self, name: str, bucket: str, key: str | None, operation: Callable[[ClientFacts], Operation[T]]
     ) -> T:
         def ask(to: Boto3Requests, abandonment: Abandonment) -> T:
-            meta = to.meta(name, bucket, key)
-            checksums = meta.config.request_checksum_calculation != "when_required"
-            return to.ask(operation(ClientFacts(meta.region_name, checksums)), abandonment)
+            return to.ask(operation(ClientFacts.of(to.meta(name, bucket, key))), abandonment)
 
         return await self._perform(ask, write=True)
 
@@ -343,7 +337,7 @@ class ThreadedBoto3Transport(_Boto3Transport):
             abandonment.abandon()
             job.drop(let_go)
             if write and started and isinstance(interruption, asyncio.CancelledError):
-                await _outcome(job.answer)
+                await outcome(job.answer)
             else:  # the coroutine may have been thrown away, even with its event loop
                 with suppress(RuntimeError):
                     job.answer.cancel()
@@ -372,10 +366,3 @@ class ThreadedBoto3Transport(_Boto3Transport):
     async def _all_ended(self, state: _ProcessState) -> None:
         if state.threads is not None:
             await state.threads.all_ended()
-
-
-async def _outcome(answer: asyncio.Future[Any]) -> None:
-    """Wait until a write has ended, whatever comes in between; the threads' own time limits bound it."""
-    while not answer.done():
-        with suppress(asyncio.CancelledError):  # the caller raises the first one
-            await asyncio.wait([answer])

@@ -7,10 +7,12 @@ This module knows the standard library and ``typing_extensions`` only.
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import Buffer, override
 
@@ -39,7 +41,7 @@ from pyathena.transport.values import (
     VersionPage,
 )
 
-__all__ = ["ClientFacts", "OperationsTransport"]
+__all__ = ["ClientFacts", "OperationsTransport", "outcome"]
 
 T = TypeVar("T")
 
@@ -60,6 +62,18 @@ class ClientFacts:
 
     region: str | None
     checksums: bool
+
+    @classmethod
+    def of(cls, meta: Any) -> ClientFacts:
+        """Return what a client of boto3's or aiobotocore's says of itself in ``client.meta``."""
+        return cls(meta.region_name, meta.config.request_checksum_calculation != "when_required")
+
+
+async def outcome(answer: asyncio.Future[Any]) -> None:
+    """Wait until a write has ended, whatever comes in between; the transport's own time limits bound it."""
+    while not answer.done():
+        with suppress(asyncio.CancelledError):  # the caller raises the first one
+            await asyncio.wait([answer])
 
 
 class OperationsTransport(S3Transport):

@@ -7,20 +7,17 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from typing_extensions import Buffer, override
 
-from pyathena.transport.protocol import CredentialsRefresher, S3Transport
+from pyathena.transport.protocol import CredentialsRefresher, S3Transport, operation_name
 from pyathena.transport.values import MultipartUpload, ObjectRef
 
 __all__ = ["Call", "DelegatingTransport"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-# The others are those of their methods in camel case.
-_OPERATION_NAMES: Final = {"get_object_range": "GetObject", "list_objects": "ListObjectsV2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Call:
     @property
     def s3_operation(self) -> str:
         """S3's name of the operation, as errors tell it."""
-        return _OPERATION_NAMES.get(self.operation) or self.operation.title().replace("_", "")
+        return operation_name(self.operation)
 
 
 def _delegated(

@@ -15,8 +15,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -38,7 +37,7 @@ from pyathena.transport.errors import (
     S3InvalidRequestError,
     S3ServerError,
 )
-from pyathena.transport.protocol import PresignedOperation
+from pyathena.transport.protocol import PresignedOperation, operation_name
 from pyathena.transport.values import (
     MAX_PAGE_SIZE,
     MAX_PARTS,
@@ -71,7 +70,7 @@ from pyathena.transport.values import (
     VersionPage,
 )
 
-__all__ = ["Answer", "ExpectedBytes", "Operation", "Operations", "operation_name"]
+__all__ = ["Answer", "ExpectedBytes", "Operation", "Operations"]
 
 T = TypeVar("T")
 
@@ -172,7 +171,7 @@ class Operation(Generic[T]):
     method: str
     bucket: str | None
     key: str | None
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=False)  # which may hold the caller's key
     read: Callable[[Answer], T]
 
     @property
@@ -637,12 +636,6 @@ class ExpectedBytes:
             bucket=self._ref.bucket,
             key=self._ref.key,
         )
-
-
-@cache
-def operation_name(method: str) -> str:
-    """Return S3's name of an operation that is given in snake case."""
-    return "".join(word.title() for word in method.split("_"))
 
 
 def _place(ref: ObjectRef, byte_range: ByteRange, answer: Answer, length: int, *, part: bool) -> tuple[int, int, int]:

@@ -32,7 +32,8 @@ This module knows the standard library and ``typing_extensions`` only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from functools import cache
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from typing_extensions import Buffer
 
@@ -72,7 +73,17 @@ __all__ = [
     "PresignedOperation",
     "S3Transport",
     "UrlSigner",
+    "operation_name",
 ]
+
+_OPERATIONS: Final = {"get_object_range": "GetObject", "list_objects": "ListObjectsV2"}
+
+
+@cache
+def operation_name(method: str) -> str:
+    """Return S3's name of the operation that a method of `S3Transport`, or of boto3's client, stands for."""
+    return _OPERATIONS.get(method) or method.title().replace("_", "")
+
 
 PresignedOperation: TypeAlias = Literal["get_object", "head_object", "put_object", "delete_object"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
 from collections.abc import Iterator
@@ -104,6 +105,16 @@ def test_the_key_of_one_day_does_not_sign_the_next() -> None:
 
 def test_credentials_show_no_secret() -> None:
     assert "hidden" not in repr(Credentials("key", "hidden", "hidden token"))
+
+
+def test_what_asks_with_a_key_of_the_callers_does_not_show_it() -> None:
+    options = GetOptions(customer_key=CustomerKey(b"k" * 32))
+    operation = Operations(requester_pays=False).head_object(ObjectRef("bucket", "key"), options)
+    request = prepare(operation)
+    assert request is not None
+    for shown in (repr(operation), repr(request)):
+        assert "kkkk" not in shown
+        assert base64.b64encode(b"k" * 32).decode() not in shown
 
 
 # --- requests ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
@@ -30,6 +30,7 @@ from pyathena.transport.wire.http1 import Head
 
 __all__ = [
     "CHECKSUMS",
+    "METHODS",
     "AnswerError",
     "Request",
     "delete_answer",
@@ -50,7 +51,7 @@ _CREATE: Final = (
     "IfNoneMatch Metadata SSEKMSKeyId ServerSideEncryption StorageClass Tagging"
 )
 # The parameters that are taken: what an operation does not know, S3 would take for another one, or pass over.
-_METHODS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+METHODS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "get_object": ("GET", frozenset(_READ.split())),
     "head_object": ("HEAD", frozenset(_READ.split())),
     "put_object": ("PUT", frozenset(_CREATE.split())),
@@ -61,6 +62,7 @@ _METHODS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     ),
     "delete_objects": ("POST", frozenset(f"{_EVERYWHERE} Delete".split())),
 }
+"""The operations that are known here, by their names in snake case: HTTP's method and what they may ask."""
 
 _REQUEST_HEADERS: Final = {
     "ACL": "x-amz-acl",
@@ -124,8 +126,8 @@ _METADATA: Final = "x-amz-meta-"
 # One line of printable ASCII, without white space that a signature would not tell from another.
 _PLAIN_VALUE: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~]+")
-# https://www.w3.org/TR/xml/#charsets
 _SPECIAL: Final = re.compile("[&<>\r\n]")
+# https://www.w3.org/TR/xml/#charsets
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 CHECKSUMS: Final[Mapping[str, Callable[[Buffer], bytes]]] = {
@@ -155,17 +157,13 @@ class Request:
     method: str
     key: str | None
     query: str
-    headers: Mapping[str, str]
-    body: Buffer | None = None
-
-    def with_headers(self, **headers: str) -> Request:
-        """Return it with more headers, underscores for hyphens."""
-        return replace(self, headers={**self.headers, **{name.replace("_", "-"): headers[name] for name in headers}})
+    headers: Mapping[str, str] = field(repr=False)  # which may hold the caller's key
+    body: Buffer | None = field(default=None, repr=False)
 
 
 def prepare(operation: Operation[Any]) -> Request | None:
     """Return an operation as a request; None where it asks for anything that is not plain."""
-    method, known = _METHODS.get(operation.method, ("", frozenset()))
+    method, known = METHODS.get(operation.method, ("", frozenset()))
     if not operation.params.keys() <= known:
         return None
     headers: dict[str, str] = {}
@@ -312,9 +310,7 @@ def list_page(body: bytes) -> ListPage:
         )
     except ValueError as error:
         raise AnswerError(f"An entry of the listing is not understood: {error}") from error
-    prefixes = [
-        prefix for common in root.iterfind(f"{space}CommonPrefixes") for prefix in [common.findtext(f"{space}Prefix")]
-    ]
+    prefixes = [common.findtext(f"{space}Prefix") for common in root.iterfind(f"{space}CommonPrefixes")]
     following: str | None = None
     if root.findtext(f"{space}IsTruncated") == "true":
         following = root.findtext(f"{space}NextContinuationToken")
@@ -323,8 +319,8 @@ def list_page(body: bytes) -> ListPage:
     return ListPage(objects, tuple(unquote_plus(each) if encoded else each for each in prefixes if each), following)
 
 
-_Row: TypeAlias = tuple[str, str, str, str, str]
-"""Key, LastModified, ETag, Size and StorageClass of an entry; the last is empty where it has none."""
+_Row: TypeAlias = tuple[str, str, str, str, str | None]
+"""Key, LastModified, ETag, Size and StorageClass of an entry, which may have none."""
 
 
 def _entries(body: bytes) -> tuple[list[_Row] | None, bytes]:
@@ -335,17 +331,17 @@ def _entries(body: bytes) -> tuple[list[_Row] | None, bytes]:
         text = body.decode()
     except UnicodeDecodeError:
         return None, body
-    rows: list[_Row] = [
-        (key, modified, f'"{etag}"', size, storage_class)
-        for key, modified, etag, size, storage_class in _ENTRY.findall(text)
-    ]
-    rest = _ENTRY.sub("", text)
-    return (None, body) if "<Contents" in rest else (rows, rest.encode())
+    pieces = _ENTRY.split(text)  # what stands between entries, and the five groups of each
+    rest = "".join(pieces[::6])
+    if "<Contents" in rest:
+        return None, body
+    etags = [f'"{etag}"' for etag in pieces[3::6]]
+    return list(zip(pieces[1::6], pieces[2::6], etags, pieces[4::6], pieces[5::6], strict=True)), rest.encode()
 
 
 def _entries_of_tree(root: ElementTree.Element, space: str) -> list[_Row]:
     names = [f"{space}{name}" for name in ("Key", "LastModified", "ETag", "Size", "StorageClass")]
-    rows = []
+    rows: list[_Row] = []
     for entry in root.iterfind(f"{space}Contents"):
         told = {field.tag: field.text or "" for field in entry}
         missing = [name for name in names[:4] if name not in told]
@@ -367,11 +363,12 @@ def delete_answer(body: bytes) -> dict[str, Any]:
     """
     answer: dict[str, Any] = {"Deleted": [], "Errors": []}
     if b"<!" not in body and b"&" not in body:
+        pieces = _DELETED.split(body)  # what stands between entries, and the key of each
         try:
-            answer["Deleted"] = [{"Key": key.decode()} for key in _DELETED.findall(body)]
+            answer["Deleted"] = [{"Key": key.decode()} for key in pieces[1::2]]
         except UnicodeDecodeError as error:
             raise AnswerError(f"The answer is no XML: {error}") from error
-        body = _DELETED.sub(b"", body)
+        body = b"".join(pieces[::2])
     root, space = _document(body, "DeleteResult")
     begin = len(space)
     for child in root:
