@@ -18,7 +18,7 @@ from typing import Any, Final
 from benchmarks.control import ROOT, ServerProcess
 from benchmarks.peers import PEERS
 from benchmarks.results import Result, save, this_machine
-from benchmarks.run import SETTINGS, Environments, Setting, arguments_of, chosen, run_peer, show
+from benchmarks.run import SETTINGS, Environments, Setting, arguments_of, chosen, compile_ours, run_peer, show
 from benchmarks.worker import Order
 from benchmarks.workloads import MIB
 
@@ -179,6 +179,7 @@ def main() -> None:
     given, environments = arguments_of(parser)
     out = given.out or RESULTS
     began = time.monotonic()
+    compile_ours()
     save(out, this_machine(None, environments.ours))
     curves: list[Curve] = chosen(given.only, CURVES, "curve")
     for curve in curves:

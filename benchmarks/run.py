@@ -10,6 +10,7 @@ of JSON lines as it comes, and `benchmarks.report` makes the report of it.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import subprocess
@@ -29,7 +30,7 @@ from benchmarks.results import Result, save, this_machine
 from benchmarks.worker import Order
 from benchmarks.workloads import WORKLOADS, Workload
 
-__all__ = ["SETTINGS", "Environments", "Setting", "rounds", "run_peer"]
+__all__ = ["SETTINGS", "Environments", "Setting", "compile_ours", "rounds", "run_peer"]
 
 RESULTS: Final = ROOT / "benchmarks" / "results.jsonl"
 _TIMEOUT: Final = 180
@@ -86,6 +87,12 @@ class Environments:
         # PyAthena has our import name: what is installed has to be found before what is here.
         here = f"import sys; sys.path.append({str(ROOT)!r}); from benchmarks.worker import main; main()"
         return [str(self.peers), "-P", "-c", here]
+
+
+def compile_ours() -> None:
+    """Compile what is ours, as pip has done with the peers; else `PYTHONDONTWRITEBYTECODE` adds it to each import."""
+    if not compileall.compile_dir(ROOT / "pyathena", quiet=1):
+        sys.exit("pyathena could not be compiled")
 
 
 def environment(endpoint: str) -> dict[str, str]:
@@ -221,6 +228,7 @@ def main() -> None:
     if environments.peers is None:
         peers = [peer for peer in peers if peer.ours]
     began = time.monotonic()
+    compile_ours()
     save(out, this_machine(environments.peers, environments.ours))
     for setting in chosen(given.settings, SETTINGS, "setting"):
         for workload in chosen(only, WORKLOADS, "workload"):

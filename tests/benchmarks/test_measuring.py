@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from benchmarks.control import Control, ServerProcess
 from benchmarks.curves import CURVES
 from benchmarks.peers import PEERS
 from benchmarks.results import Machine, Result, load, save
-from benchmarks.run import SETTINGS, Environments, rounds
+from benchmarks.run import SETTINGS, Environments, compile_ours, rounds
 from benchmarks.summary import TARGETS, Target, Verdict, faces, merit, ratio, summaries
 from benchmarks.workloads import BUCKET, WORKLOADS, Taken, WrongOutcomeError
 
@@ -47,6 +48,16 @@ def test_content_is_the_same_whichever_part_is_made() -> None:
     for start, stop in ((0, 3), (BLOCK - 1, BLOCK + 9), (2 * BLOCK, 3 * BLOCK + 5), (7, 7)):
         assert expected(9, start, stop) == whole[start:stop]
     assert content(3 * BLOCK + 5, 8) != whole
+
+
+def test_our_modules_are_compiled_before_they_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.run.ROOT", tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    module = tmp_path / "pyathena" / "module.py"
+    module.parent.mkdir()
+    module.write_text("")
+    compile_ours()
+    assert Path(cache_from_source(str(module))).exists()
 
 
 def test_a_stream_with_a_piece_in_the_wrong_place_is_found_out() -> None:
