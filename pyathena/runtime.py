@@ -18,9 +18,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable,
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
-__all__ = ["AsyncioRuntime", "Runtime", "Task", "ThreadRuntime", "drive", "run_all", "settle_all"]
+__all__ = ["AsyncioRuntime", "Group", "Runtime", "Task", "ThreadRuntime", "drive", "run_all", "settle_all"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -87,6 +87,13 @@ class Runtime(Protocol):
         """
         ...
 
+    def relay(self, function: Callable[P, object]) -> Callable[P, None]:
+        """Make a function, for any thread to call, that has this one called where the caller runs, or at once.
+
+        It may never be called where that place is gone. ``function`` must not raise.
+        """
+        ...
+
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
         """Run a step to its end even if the caller is cancelled, which is raised afterwards.
 
@@ -96,53 +103,104 @@ class Runtime(Protocol):
         ...
 
 
-async def run_all(runtime: Runtime, function: Callable[[S], Awaitable[T]], items: Sequence[S], limit: int) -> list[T]:
-    """Call ``function`` on every item, at most ``limit`` at a time, and return the results in the items' order.
+class Group(Generic[S, T]):
+    """Calls of one function, at most ``limit`` at a time, which have ended when the ``async with`` block has.
 
-    The first call that fails stops the others, is waited for with them, and its exception is raised as it is.
+    The first call that fails stops the others, is waited for with them, and its exception is raised as it is. So does
+    the block itself if it fails, or is cancelled.
+
+    Args:
+        runtime: how the calls are run.
+        function: what is called on each item.
+        limit: most calls at a time, 1 or more.
     """
-    if limit < 1:
-        raise ValueError(f"limit is 1 or more calls at a time, got {limit}")
-    if limit == 1 or len(items) <= 1:
-        return [await function(item) for item in items]
-    results: dict[int, T] = {}
-    failures: list[BaseException] = []  # as soon as there is one, no further item is begun
-    indexes = iter(range(len(items)))
-    tasks: list[Task[None]] = []
 
-    async def work() -> None:
-        for index in indexes:
-            if failures:
-                return
-            try:
-                results[index] = await function(items[index])
-            except BaseException as error:
-                failures.append(error)
-                if len(failures) == 1:  # once: a second cancellation would break off what the others clean up
-                    for task in tasks:
-                        task.cancel()
-                raise
+    def __init__(self, runtime: Runtime, function: Callable[[S], Awaitable[T]], limit: int) -> None:
+        if limit < 1:
+            raise ValueError(f"limit is 1 or more calls at a time, got {limit}")
+        self.results: dict[int, T] = {}
+        """What the calls brought, by the place of the item."""
+        self._runtime = runtime
+        self._function = function
+        self._limit = limit
+        self._items: Sequence[S] = ()
+        self._indexes = iter(range(0))
+        self._failures: list[BaseException] = []  # as soon as there is one, no further item is begun
+        self._tasks: list[Task[None]] = []
 
-    try:
-        for _ in range(min(limit, len(items))):
-            step = work()
+    @property
+    def failed(self) -> bool:
+        """Whether a call, or the block, has failed."""
+        return bool(self._failures)
+
+    def begin(self, items: Sequence[S], *, busy: int = 0) -> None:
+        """Begin with the items, once, unless all is over already.
+
+        Args:
+            items: what the function is called on.
+            busy: how many calls fewer run, until `grow` says otherwise.
+        """
+        self._items, self._indexes = items, iter(range(len(items)))
+        self.grow(min(self._limit - busy, len(items)))
+
+    def grow(self, count: int = 1) -> None:
+        """Let so many more calls run at a time, as far as there are items."""
+        for _ in range(0 if self._failures else min(count, len(self._items) - len(self._tasks))):
+            step = self._work()
             try:
-                tasks.append(runtime.spawn(step))
+                self._tasks.append(self._runtime.spawn(step))
             except BaseException:
                 step.close()
                 raise
-        for task in tasks:
-            await task.wait()
-    except BaseException as error:
-        failures.append(error)
-        for task in tasks:
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the calls, and raise this at the end, unless something failed before."""
+        self._failures.append(error)
+        if len(self._failures) == 1:  # once: a second cancellation would break off what the others clean up
+            self._cancel()
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
             task.cancel()
-        raise
-    finally:
-        await settle_all(tasks)
-    if failures:
-        raise failures[0]
-    return [results[index] for index in range(len(items))]
+
+    async def _work(self) -> None:
+        for index in self._indexes:
+            if self._failures:
+                return
+            try:
+                self.results[index] = await self._function(self._items[index])
+            except BaseException as error:
+                self.fail(error)
+                raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is not None:
+                self._failures.append(error)
+                self._cancel()
+            for task in self._tasks:
+                await task.wait()
+        except BaseException as interruption:
+            self._failures.append(interruption)
+            self._cancel()
+            raise
+        finally:
+            await settle_all(self._tasks)
+        if error is None and self._failures:
+            raise self._failures[0]
+
+
+async def run_all(runtime: Runtime, function: Callable[[S], Awaitable[T]], items: Sequence[S], limit: int) -> list[T]:
+    """Call ``function`` on every item as a `Group` does, and return the results in the items' order."""
+    group = Group(runtime, function, limit)
+    if limit == 1 or len(items) <= 1:
+        return [await function(item) for item in items]
+    async with group:
+        group.begin(items)
+    return [group.results[index] for index in range(len(items))]
 
 
 async def settle_all(tasks: Iterable[Task[Any]]) -> None:
@@ -284,6 +342,15 @@ class AsyncioRuntime:
 
     def spawn(self, step: Coroutine[Any, Any, T]) -> Task[T]:
         return _AsyncioTask(step)
+
+    def relay(self, function: Callable[P, object]) -> Callable[P, None]:
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> None:
+            with suppress(RuntimeError):  # the loop was closed
+                loop.call_soon_threadsafe(partial(function, *args, **kwargs), context=context)
+
+        return call
 
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
         task = asyncio.create_task(step)
@@ -507,6 +574,14 @@ class ThreadRuntime:
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)
+
+    def relay(self, function: Callable[P, object]) -> Callable[P, None]:
+        context = contextvars.copy_context()  # not that of whatever calls it
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> None:
+            context.run(function, *args, **kwargs)
+
+        return call
 
     async def shield(self, step: Coroutine[Any, Any, T], seconds: float) -> T:
         # Requests have the transport's own time limits; what is bounded here is that they are made again and again.

@@ -11,7 +11,7 @@ import io
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from typing_extensions import Buffer
 
@@ -21,7 +21,7 @@ from pyathena.filesystem.options import Arguments, complete_options, part_option
 from pyathena.filesystem.paths import join, object_ref, split, split_object, split_version
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
 from pyathena.filesystem.progress import Progress
-from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_parallel, read_whole
+from pyathena.filesystem.reading import PinnedObject, RangeReader, as_bytes, read_blocks, read_whole
 from pyathena.filesystem.writing import PartWriter, abort_upload, begin_upload
 from pyathena.runtime import Runtime, run_all
 from pyathena.transport.errors import S3DeleteDeniedError, S3DeleteError, S3Error, S3NotFoundError
@@ -37,9 +37,11 @@ from pyathena.transport.values import (
     MultipartUpload,
     ObjectInfo,
     ObjectKey,
+    ObjectRange,
     ObjectRef,
     PutOptions,
     PutResult,
+    let_go,
 )
 
 __all__ = ["DEFAULT_BLOCK_SIZE", "DEFAULT_PART_SIZE", "S3Engine", "as_prefix"]
@@ -377,24 +379,9 @@ class S3Engine:
                 await pinned.head()  # an empty slice of what is not there is an error all the same
             progress.begin(0)
             return b""
-        # The first block tells the size; for a small object it is all there is.
-        first = await pinned.fetch(start, start + self.block_size if end is None else min(end, start + self.block_size))
-        if first is None:
-            progress.begin(0)
-            return b""
-        stop = first.object_size if end is None else min(end, first.object_size)
-        progress.begin(stop - start)
-        progress.advance(first.size)
-        if start + first.size >= stop:
-            return as_bytes(first.data)
-        # BytesIO hands out the memory that it was given: every range is written once, into its place.
-        whole = io.BytesIO(bytes(stop - start))
-        with whole.getbuffer() as view, view[first.size :] as rest:
-            view[: first.size] = first.data
-            await read_parallel(
-                pinned, start + first.size, rest, self.runtime, self.block_size, limit, progress.advance
-            )
-        return whole.getvalue()
+        with _Assembled(pinned, start, progress) as whole:
+            await read_blocks(pinned, start, end, self.runtime, self.block_size, limit, whole)
+            return whole.value()
 
     def limit(self, max_concurrency: int | None) -> int:
         """Return how many requests one call may have in flight."""
@@ -799,6 +786,51 @@ class S3Engine:
             )
         await self.transport.delete_bucket(bucket, options=self.arguments.request())
         self.listings.forget_below(bucket, "")
+
+
+class _Assembled:
+    """Bytes of an object, which are read in blocks."""
+
+    def __init__(self, pinned: PinnedObject, start: int, progress: Progress) -> None:
+        self._pinned = pinned
+        self._start = start
+        self._progress = progress
+        self._alone: bytes | None = b""
+        # It hands out the memory that it was given: every block but the first is written once, into its place.
+        self._whole = io.BytesIO()
+        self._view = memoryview(b"")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._view.release()
+        del self._whole  # a traceback may keep this
+
+    def begin(self, stop: int, *, alone: bool) -> None:
+        self._progress.begin(stop - self._start)
+        if not alone:
+            self._whole = io.BytesIO(bytes(stop - self._start))
+            self._view = self._whole.getbuffer()
+            self._alone = None
+
+    async def take(self, answer: ObjectRange) -> None:
+        if self._alone is None:
+            self._view[: answer.size] = answer.data
+        else:
+            self._alone = as_bytes(answer.data)
+        self._progress.advance(answer.size)
+
+    async def fetch(self, block: ByteRange) -> None:
+        assert block.stop is not None
+        # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
+        with self._view[block.start - self._start : block.stop - self._start] as place:
+            let_go(await self._pinned.fetch_whole(block.start, block.stop, place))
+        self._progress.advance(block.stop - block.start)
+
+    def value(self) -> bytes:
+        self._view.release()
+        return self._whole.getvalue() if self._alone is None else self._alone
 
 
 def _guess_type(key: str) -> str | None:

@@ -9,15 +9,26 @@ import io
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from pyathena.filesystem.planning import split_range
-from pyathena.runtime import Runtime, Task, run_all, settle_all
+from pyathena.runtime import Group, Runtime, Task, run_all, settle_all
 from pyathena.transport.errors import S3InvalidRangeError, S3PreconditionError, S3ServerError
 from pyathena.transport.protocol import ObjectReader
+from pyathena.transport.told import knowing_early
 from pyathena.transport.values import ByteRange, GetOptions, ObjectInfo, ObjectRange, ObjectRef, let_go
 
-__all__ = ["READ_WINDOW", "PinnedObject", "RangeReader", "as_bytes", "find_behind", "read_parallel", "read_whole"]
+__all__ = [
+    "READ_WINDOW",
+    "Blocks",
+    "PinnedObject",
+    "RangeReader",
+    "as_bytes",
+    "find_behind",
+    "read_blocks",
+    "read_parallel",
+    "read_whole",
+]
 
 T = TypeVar("T")
 
@@ -97,7 +108,7 @@ class PinnedObject:
     async def head(self) -> ObjectInfo:
         """Look at the object without its bytes (HeadObject)."""
         info = await self._reader.head_object(self.ref, options=self._options)
-        self._pin(info.etag, info.size, info.version_id, info)
+        self.pin(info.etag, info.size, info.version_id, info)
         return info
 
     async def fetch(self, start: int, stop: int | None, into: memoryview | None = None) -> ObjectRange | None:
@@ -119,7 +130,7 @@ class PinnedObject:
                 raise
             raise self._changed(error.code, error.status) from error
         try:
-            self._pin(answer.etag, answer.object_size, answer.version_id, answer.info)
+            self.pin(answer.etag, answer.object_size, answer.version_id, answer.info)
         except BaseException:
             let_go(answer)
             raise
@@ -130,6 +141,11 @@ class PinnedObject:
         answer = await self.fetch(start, stop, into)
         if answer is None:
             raise self._changed("InvalidRange", 416)
+        self.check_whole(answer, start, stop)
+        return answer
+
+    def check_whole(self, answer: ObjectRange, start: int, stop: int) -> None:
+        """Raise `S3ServerError` if these are not all bytes of a range that is known to be within the object."""
         if answer.size != stop - start:
             let_go(answer)
             raise S3ServerError(
@@ -138,9 +154,14 @@ class PinnedObject:
                 bucket=self.ref.bucket,
                 key=self.ref.key,
             )
-        return answer
 
-    def _pin(self, etag: str, size: int, version_id: str | None, info: ObjectInfo | None) -> None:
+    def pin(self, etag: str, size: int, version_id: str | None, info: ObjectInfo | None = None) -> None:
+        """Take note of what an answer tells of the object.
+
+        Raises:
+            S3PreconditionError: it is another object by now.
+            ValueError: it has not the size that the caller said.
+        """
         if self.etag is None and self.size is not None and self.size != size:
             raise ValueError(
                 f"{self.ref.bucket}/{self.ref.key} has {size} bytes, not size={self.size} as was said; leave out size="
@@ -182,6 +203,83 @@ async def read_whole(pinned: PinnedObject, read: Callable[[PinnedObject], Awaita
     return await read(pinned)
 
 
+class Blocks(Protocol):
+    """Where the blocks of an object go."""
+
+    def begin(self, stop: int, *, alone: bool) -> None:
+        """Learn where the bytes end: behind the first block, unless it is ``alone``. Called once, before `fetch`."""
+        ...
+
+    async def take(self, answer: ObjectRange) -> None:
+        """Get the first block. Not called where there are no bytes."""
+        ...
+
+    async def fetch(self, block: ByteRange) -> None:
+        """Read another block, beside others and the first."""
+        ...
+
+
+async def read_blocks(
+    pinned: PinnedObject,
+    start: int,
+    end: int | None,
+    runtime: Runtime,
+    block_size: int,
+    limit: int,
+    blocks: Blocks,
+) -> None:
+    """Read bytes of an object whose size may not be known, in blocks side by side.
+
+    The first block brings the size; where the transport tells it (`tell_object`), the others are asked for before the
+    bytes of the first have come.
+
+    Args:
+        pinned: the object.
+        start: first byte.
+        end: one past the last, more than ``start``; None is the end of the object.
+        runtime: how parallel steps are run.
+        block_size: bytes of a block, 1 or more.
+        limit: most requests in flight, 1 or more.
+        blocks: where they go.
+    """
+    stop = start + block_size if end is None else min(start + block_size, end)
+    group = Group(runtime, blocks.fetch, limit)
+    begun = False
+
+    def begin(size: int) -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            last = max(size if end is None else min(size, end), start)
+            blocks.begin(last, alone=last <= stop)
+            group.begin(split_range(stop, last, block_size), busy=1)
+
+    def learn(size: int, etag: str, version_id: str | None) -> None:
+        try:
+            if not begun and not group.failed:
+                pinned.pin(etag, size, version_id)
+                begin(size)
+        except BaseException as error:
+            group.fail(error)
+
+    relayed = runtime.relay(learn)
+
+    def listen(size: int, etag: str, version_id: str | None) -> None:
+        if size > stop != end:  # else there is nothing more to ask for
+            relayed(size, etag, version_id)
+
+    async with group:
+        if pinned.etag is not None and pinned.size is not None:
+            begin(pinned.size)
+        with knowing_early(listen):
+            answer = await pinned.fetch(start, stop)
+        begin(start if answer is None else answer.object_size)
+        if answer is not None:
+            pinned.check_whole(answer, start, min(stop, answer.object_size))
+            await blocks.take(answer)
+        group.grow()
+
+
 async def read_parallel(
     pinned: PinnedObject,
     start: int,
@@ -189,19 +287,14 @@ async def read_parallel(
     runtime: Runtime,
     block_size: int,
     limit: int,
-    advance: Callable[[int], object] = lambda read: None,
 ) -> None:
-    """Read as many bytes as the view holds into it, from ``start`` on, in parallel ranges of ``block_size`` bytes.
-
-    ``advance`` is called with the bytes of each that has arrived.
-    """
+    """Read as many bytes as the view holds into it, from ``start`` on, in parallel ranges of ``block_size`` bytes."""
 
     async def fetch(piece: ByteRange) -> None:
         assert piece.stop is not None
         # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
         with view[piece.start - start : piece.stop - start] as place:
             let_go(await pinned.fetch_whole(piece.start, piece.stop, place))
-        advance(piece.stop - piece.start)
 
     await run_all(runtime, fetch, split_range(start, start + view.nbytes, block_size), limit)
 

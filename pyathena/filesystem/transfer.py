@@ -20,7 +20,7 @@ from pyathena.filesystem.engine import S3Engine
 from pyathena.filesystem.options import Arguments
 from pyathena.filesystem.planning import equal_part_size, split_range
 from pyathena.filesystem.progress import Progress
-from pyathena.filesystem.reading import PinnedObject, read_whole
+from pyathena.filesystem.reading import PinnedObject, read_blocks, read_whole
 from pyathena.filesystem.writing import ABORT_SECONDS, WRITE_WINDOW
 from pyathena.runtime import run_all
 from pyathena.transport.errors import S3InvalidRequestError, S3NotSupportedError, S3PermissionError
@@ -32,6 +32,7 @@ from pyathena.transport.values import (
     CopyOptions,
     MultipartUpload,
     ObjectInfo,
+    ObjectRange,
     ObjectRef,
     PutResult,
 )
@@ -293,31 +294,51 @@ async def _download(
     max_concurrency: int | None,
     progress: Progress,
 ) -> None:
-    first = await pinned.fetch(0, engine.block_size)
-    size = pinned.size or 0
-    progress.begin(size)
-    if await engine.runtime.offload(os.path.isdir, local_path):
-        raise IsADirectoryError(f"{local_path} is a directory; give the name of a file")
     offload = engine.runtime.offload
-    # What a link points to is replaced, not the link.
-    target = await offload(os.path.realpath, local_path)
+    target = await offload(_target, local_path)
     temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.part")
     try:
-        await offload(_create, temporary, b"" if first is None else first.data, size)
-        progress.advance(0 if first is None else first.size)
-
-        async def fetch(piece: ByteRange) -> None:
-            assert piece.stop is not None
-            answer = await pinned.fetch_whole(piece.start, piece.stop)
-            await offload(_write_piece, temporary, piece.start, answer.data)
-            progress.advance(piece.size or 0)
-
-        pieces = split_range(0 if first is None else first.size, size, engine.block_size)
-        await run_all(engine.runtime, fetch, pieces, _within_window(engine, engine.block_size, max_concurrency))
+        await offload(_create, temporary)
+        limit = _within_window(engine, engine.block_size, max_concurrency)
+        blocks = _InFile(engine, pinned, temporary, progress)
+        await read_blocks(pinned, 0, None, engine.runtime, engine.block_size, limit, blocks)
         await offload(_put_in_place, temporary, target)
     except BaseException:
         await engine.runtime.shield(offload(_remove, temporary), ABORT_SECONDS)
         raise
+
+
+class _InFile:
+    """Bytes of an object, which are written to a file in blocks."""
+
+    def __init__(self, engine: S3Engine, pinned: PinnedObject, path: str, progress: Progress) -> None:
+        self._offload = engine.runtime.offload
+        self._pinned = pinned
+        self._path = path
+        self._progress = progress
+
+    def begin(self, stop: int, *, alone: bool) -> None:
+        self._progress.begin(stop)
+
+    async def take(self, answer: ObjectRange) -> None:
+        await self._offload(_write_block, self._path, answer.start, answer.data)
+        self._progress.advance(answer.size)
+
+    async def fetch(self, block: ByteRange) -> None:
+        assert block.stop is not None
+        await self.take(await self._pinned.fetch_whole(block.start, block.stop))
+
+
+def _target(path: str) -> str:
+    """Tell which file is written: what a link points to is replaced, not the link."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path} is a directory; give the name of a file")
+    return os.path.realpath(path)
+
+
+def _create(path: str) -> None:
+    with open(path, "xb"):
+        pass
 
 
 def _put_in_place(temporary: str, target: str) -> None:
@@ -337,13 +358,7 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _create(path: str, first: bytes | memoryview, size: int) -> None:
-    with open(path, "xb") as file:
-        file.write(first)
-        file.truncate(size)
-
-
-def _write_piece(path: str, start: int, data: bytes | memoryview) -> None:
+def _write_block(path: str, start: int, data: bytes | memoryview) -> None:
     with open(path, "r+b") as file:
         file.seek(start)
         file.write(data)

@@ -58,6 +58,7 @@ from pyathena.transport.errors import (
     S3PreconditionError,
 )
 from pyathena.transport.protocol import PresignedOperation, S3Transport
+from pyathena.transport.told import knowing_early
 from pyathena.transport.values import (
     MAX_DELETE_KEYS,
     MAX_PAGE_SIZE,
@@ -746,6 +747,14 @@ class S3TransportTests:
         assert isinstance(answer.data, memoryview)
         assert answer.data.obj is buffer
         assert answer.data == expected
+
+    async def test_what_is_told_before_the_bytes_come_is_in_the_answer(self, subject: TransportUnderTest) -> None:
+        """It need not be told (`pyathena.transport.told.tell_object`)."""
+        subject.put("key", _DIGITS)
+        told: list[object] = []
+        with knowing_early(lambda *early: told.append(early)):
+            answer = await subject.transport.get_object_range(subject.ref("key"), ByteRange(2, 4))
+        assert told in ([], [(answer.object_size, answer.etag, answer.version_id)])
 
     async def test_disjoint_slices_of_one_buffer_make_up_the_object(self, subject: TransportUnderTest) -> None:
         data = _pattern(10_000)

@@ -159,6 +159,7 @@ async def receive(client: Any, operation: Operation[ExpectedBytes]) -> ObjectRan
 async def _fill(operation: Operation[ExpectedBytes], expected: ExpectedBytes, body: Any) -> ObjectRange:
     received = -expected.skip
     try:
+        expected.announce()
         with translated(operation.name, operation.bucket, operation.key):
             while received < expected.size:
                 chunk = await body.read(min((expected.size if received >= 0 else 0) - received, _RECEIVED_BLOCK))

@@ -289,6 +289,7 @@ class FastPath:
             expected = operation.meaning(object_answer(head))
             received = -expected.skip
             try:
+                expected.announce()
                 while received < 0:
                     received += connection.receive_into(memoryview(bytearray(min(-received, 2**16))), call)
                 while received < expected.size:

@@ -162,6 +162,7 @@ def _receive(
 
     shutdown = getattr(getattr(body, "_raw_stream", None), "shutdown", None)
     try:
+        expected.announce()
         with translated(operation.name, operation.bucket, operation.key):
             # With its last byte a body hands the connection back, and to shut it down then would hit another request.
             with abandonment.woken_by(shutdown):

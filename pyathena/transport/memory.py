@@ -49,6 +49,7 @@ from pyathena.transport.errors import (
     S3PreconditionError,
 )
 from pyathena.transport.protocol import PresignedOperation, S3Transport
+from pyathena.transport.told import tell_object
 from pyathena.transport.values import (
     MAX_PAGE_SIZE,
     MAX_PART_SIZE,
@@ -804,6 +805,7 @@ class InMemoryTransport(S3Transport):
             version = self._readable(request, bucket, ref, options)
             start, stop = self._span(request, version, byte_range, options.part_number)
             info = _info(bucket, ref.key, version, options)
+        tell_object(info.size, info.etag, info.version_id)
         data: bytes | memoryview
         if into is None:
             data = version.body[start:stop]

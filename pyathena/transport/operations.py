@@ -38,6 +38,7 @@ from pyathena.transport.errors import (
     S3ServerError,
 )
 from pyathena.transport.protocol import PresignedOperation, operation_name
+from pyathena.transport.told import tell_object
 from pyathena.transport.values import (
     MAX_PAGE_SIZE,
     MAX_PARTS,
@@ -608,6 +609,10 @@ class ExpectedBytes:
     def to_the_end(self) -> bool:
         """Whether the body ends with what was asked for."""
         return self.skip + self.size == self.length
+
+    def announce(self) -> None:
+        """Tell of the object whoever wants to know before its bytes are here."""
+        tell_object(self._object_size, self._etag, self._answer.get("VersionId"))
 
     def received(self) -> ObjectRange:
         """Return the bytes, all of which are there now."""

@@ -134,6 +134,9 @@ class ObjectReader(Protocol):
             status: with it the body is the range, also with a 200; a 200 without it is the whole object, which is cut,
             and a 206 without it is `S3ServerError`.
 
+        A transport may tell of the object before its bytes come, by `pyathena.transport.told.tell_object`, so that a
+        large one is read in parallel sooner.
+
         Raises:
             S3InvalidRangeError: the range begins at or behind the end; on an empty object every range does.
             S3IncompleteReadError: the body broke off or stalled; ``into[:received]`` is valid, and the rest can be

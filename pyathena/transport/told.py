@@ -1,17 +1,18 @@
 """What layers of transports tell each other of the request under way, besides its arguments and its answer.
 
 They do so by context variables, which reach the threads of `ThreadedBoto3Transport` as well: so a lower layer knows
-which attempt it makes, and a higher one what S3 calls the request.
+which attempt it makes, and a higher one what S3 calls the request, and how large an object is whose bytes are yet to
+come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-__all__ = ["Told", "attempt", "attempt_is", "listening", "tell_request_id"]
+__all__ = ["Told", "attempt", "attempt_is", "knowing_early", "listening", "tell_object", "tell_request_id"]
 
 
 class Told:
@@ -25,6 +26,7 @@ class Told:
 
 # None of them is reset by its token: a coroutine that is thrown away may end in another context.
 _ATTEMPT: Final[ContextVar[int]] = ContextVar("pyathena_attempt", default=1)
+_EARLY: Final[ContextVar[Callable[[int, str, str | None], object] | None]] = ContextVar("pyathena_early", default=None)
 _TOLD: Final[ContextVar[Told | None]] = ContextVar("pyathena_told", default=None)
 
 
@@ -41,6 +43,32 @@ def attempt_is(number: int) -> Iterator[None]:
         yield
     finally:
         _ATTEMPT.set(1)
+
+
+def tell_object(size: int, etag: str, version_id: str | None) -> None:
+    """Say what the head of an answer to GetObject tells of the object, before its bytes are received.
+
+    Whoever reads a large object then need not wait for the first bytes before he asks for the others. A transport that
+    tells nothing is as right, and slower.
+
+    Args:
+        size: bytes of the whole object.
+        etag: as in `ObjectRange.etag`.
+        version_id: as in `ObjectRange.version_id`.
+    """
+    listener = _EARLY.get()
+    if listener is not None:
+        listener(size, etag, version_id)
+
+
+@contextmanager
+def knowing_early(listener: Callable[[int, str, str | None], object]) -> Iterator[None]:
+    """Have what `tell_object` is told of the request that is sent here; in any thread, and again for each attempt."""
+    _EARLY.set(listener)
+    try:
+        yield
+    finally:
+        _EARLY.set(None)
 
 
 def tell_request_id(request_id: str | None) -> None:

@@ -26,7 +26,7 @@ pytest.importorskip("aiobotocore", reason="runs by `make test-aiobotocore`")
 import aiohttp
 
 from pyathena.filesystem.s3 import AioS3FileSystem
-from pyathena.testing.conformance import S3TransportTests, TransportUnderTest
+from pyathena.testing.conformance import TransportUnderTest
 from pyathena.transport import (
     ByteRange,
     ObjectRef,
@@ -39,7 +39,14 @@ from pyathena.transport import (
 from pyathena.transport.aiobotocore import AiobotocoreTransport
 from tests.servers import KEY, SECRET, RecordingServer
 from tests.transport.test_boto3 import Gate, gate
-from tests.transport.test_conformance import MOTO, RCLONE, new_bucket, server_subject, stalled_read_by
+from tests.transport.test_conformance import (
+    MOTO,
+    RCLONE,
+    TellingTransportTests,
+    new_bucket,
+    server_subject,
+    stalled_read_by,
+)
 
 __all__ = ["gate"]
 
@@ -52,7 +59,7 @@ def connect(endpoint: str, **options: Any) -> AiobotocoreTransport:
     )
 
 
-class TestAiobotocoreTransportOverMoto(S3TransportTests):
+class TestAiobotocoreTransportOverMoto(TellingTransportTests):
     capabilities = MOTO
 
     @pytest.fixture
@@ -63,7 +70,7 @@ class TestAiobotocoreTransportOverMoto(S3TransportTests):
             yield subject
 
 
-class TestAiobotocoreTransportOverRclone(S3TransportTests):
+class TestAiobotocoreTransportOverRclone(TellingTransportTests):
     capabilities = RCLONE
 
     @pytest.fixture

@@ -34,7 +34,8 @@ from pyathena.transport.memory import InMemoryTransport
 from pyathena.transport.observing import ObservingTransport, RequestReport
 from pyathena.transport.protocol import S3Transport
 from pyathena.transport.retrying import RetryingTransport
-from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRef
+from pyathena.transport.told import knowing_early
+from pyathena.transport.values import MIN_PART_SIZE, ByteRange, ObjectRange, ObjectRef
 from tests.servers import KEY, SECRET, StallingServer
 
 T = TypeVar("T")
@@ -117,10 +118,29 @@ def new_bucket(endpoint: str) -> str:
     return bucket
 
 
+class TellingTransportTests(S3TransportTests):
+    """The contract, and what all transports of ours do besides."""
+
+    def test_the_object_is_told_of_before_its_bytes_come(self, subject: TransportUnderTest) -> None:
+        subject.put("key", b"0123456789")
+        buffer = bytearray(4)
+        told: list[object] = []
+
+        async def read() -> ObjectRange:
+            with knowing_early(lambda *early: told.append((*early, bytes(buffer)))):
+                return await subject.transport.get_object_range(
+                    subject.ref("key"), ByteRange(2, 6), into=memoryview(buffer)
+                )
+
+        answer = subject.run(read())
+        assert told == [(10, answer.etag, answer.version_id, bytes(4))]
+        assert buffer == b"2345"
+
+
 # --- in memory -----------------------------------------------------------------------------------
 
 
-class TestInMemoryTransport(S3TransportTests):
+class TestInMemoryTransport(TellingTransportTests):
     capabilities = ALL_CAPABILITIES - {"presigned_urls"}  # they begin with memory://
 
     @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
@@ -128,7 +148,7 @@ class TestInMemoryTransport(S3TransportTests):
         return in_memory_subject(request.param, lambda transport: transport)
 
 
-class TestRetryingTransport(S3TransportTests):
+class TestRetryingTransport(TellingTransportTests):
     capabilities = ALL_CAPABILITIES - {"presigned_urls"}
 
     @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
@@ -136,7 +156,7 @@ class TestRetryingTransport(S3TransportTests):
         return in_memory_subject(request.param, RetryingTransport)
 
 
-class TestObservingTransport(S3TransportTests):
+class TestObservingTransport(TellingTransportTests):
     capabilities = ALL_CAPABILITIES - {"presigned_urls"}
 
     @pytest.fixture(params=[asyncio.run, drive], ids=["on a loop", "without a loop"])
@@ -272,7 +292,7 @@ def stalled_read_by(connect: Callable[[str], S3Transport]) -> Iterator[StalledRe
         )
 
 
-class TestThreadedBoto3TransportOverMoto(S3TransportTests):
+class TestThreadedBoto3TransportOverMoto(TellingTransportTests):
     capabilities = MOTO
 
     @pytest.fixture
@@ -283,7 +303,7 @@ class TestThreadedBoto3TransportOverMoto(S3TransportTests):
             yield subject
 
 
-class TestThreadedBoto3TransportOverRclone(S3TransportTests):
+class TestThreadedBoto3TransportOverRclone(TellingTransportTests):
     capabilities = RCLONE
 
     @pytest.fixture
@@ -296,7 +316,7 @@ class TestThreadedBoto3TransportOverRclone(S3TransportTests):
 
 
 @pytest.mark.slow
-class TestThreadedBoto3TransportByBoto3AloneOverRclone(S3TransportTests):
+class TestThreadedBoto3TransportByBoto3AloneOverRclone(TellingTransportTests):
     capabilities = RCLONE
 
     @pytest.fixture
@@ -306,7 +326,7 @@ class TestThreadedBoto3TransportByBoto3AloneOverRclone(S3TransportTests):
 
 
 @pytest.mark.slow
-class TestBlockingBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
+class TestBlockingBoto3TransportByBoto3AloneOverMoto(TellingTransportTests):
     capabilities = MOTO
 
     @pytest.fixture
@@ -318,7 +338,7 @@ class TestBlockingBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
 
 
 @pytest.mark.slow
-class TestThreadedBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
+class TestThreadedBoto3TransportByBoto3AloneOverMoto(TellingTransportTests):
     capabilities = MOTO
 
     @pytest.fixture
@@ -335,7 +355,7 @@ class TestThreadedBoto3TransportByBoto3AloneOverMoto(S3TransportTests):
 
 
 @pytest.mark.slow
-class TestBlockingBoto3TransportOverRclone(S3TransportTests):
+class TestBlockingBoto3TransportOverRclone(TellingTransportTests):
     capabilities = RCLONE
 
     @pytest.fixture
