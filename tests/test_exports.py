@@ -119,6 +119,7 @@ PACKAGES = {
         "CredentialsRefresher",
         "CustomerKey",
         "DeleteError",
+        "DeleteOptions",
         "DeleteResult",
         "DeletedObject",
         "GetOptions",

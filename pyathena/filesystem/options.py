@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-from pyathena.transport.values import CopyOptions, CustomerKey, GetOptions, PutOptions, RequestOptions
+from pyathena.transport.values import CopyOptions, CustomerKey, DeleteOptions, GetOptions, PutOptions, RequestOptions
 
 __all__ = ["Arguments", "begin_options", "complete_options", "part_options", "refuse_unknown"]
 
@@ -143,9 +143,9 @@ class Arguments:
         """Return options for listings of versions."""
         return self._options(RequestOptions(), _REQUEST, _LIST_EXTRA - {"FetchOwner"})
 
-    def delete(self) -> RequestOptions:
-        """Return options for DeleteObjects."""
-        return self._options(RequestOptions(), _REQUEST, _DELETE_EXTRA)
+    def delete(self) -> DeleteOptions:
+        """Return options for DeleteObjects. What is deleted is known: only what is not is to be told."""
+        return self._options(DeleteOptions(quiet=True), _REQUEST, _DELETE_EXTRA)
 
     def get(self) -> GetOptions:
         """Return options for HeadObject and GetObject."""

@@ -69,6 +69,7 @@ from pyathena.transport.values import (
     CompletedPart,
     CopyOptions,
     CustomerKey,
+    DeleteOptions,
     GetOptions,
     ListPage,
     MultipartUpload,
@@ -517,7 +518,7 @@ _CALLS: Mapping[str, tuple[str, bool, _Call]] = {
     "delete_objects": (
         "DeleteObjects",
         False,
-        lambda t, b, x: t.delete_objects(b, [ObjectKey(_KEY)], options=RequestOptions(extra_args=x)),
+        lambda t, b, x: t.delete_objects(b, [ObjectKey(_KEY)], options=DeleteOptions(extra_args=x)),
     ),
     "list_objects": (
         "ListObjectsV2",
@@ -1389,6 +1390,16 @@ class S3TransportTests:
         assert sorted(deleted.key for deleted in result.deleted) == sorted(keys)
         assert subject.get("key-7") is None
 
+    async def test_delete_need_not_tell_what_it_deleted(self, subject: TransportUnderTest) -> None:
+        for key in ("a", "b"):
+            subject.put(key, b"x")
+        result = await subject.transport.delete_objects(
+            subject.bucket, [ObjectKey("a"), ObjectKey("missing")], options=DeleteOptions(quiet=True)
+        )
+        assert sorted(deleted.key for deleted in result.deleted) in ([], ["a", "missing"])
+        assert result.errors == ()
+        assert await _list(subject) == ["b"]
+
     @pytest.mark.parametrize("count", [0, MAX_DELETE_KEYS + 1])
     async def test_delete_refuses_no_key_and_more_than_a_thousand(
         self, subject: TransportUnderTest, count: int
@@ -1407,13 +1418,19 @@ class S3TransportTests:
         assert subject.get("twice") == b"x"
 
     @requires("delete_errors")
-    async def test_delete_tells_which_keys_it_could_not_delete_and_why(self, subject: TransportUnderTest) -> None:
+    @pytest.mark.parametrize("quiet", [False, True])
+    async def test_delete_tells_which_keys_it_could_not_delete_and_why(
+        self, subject: TransportUnderTest, *, quiet: bool
+    ) -> None:
         deny = _hook(subject.deny, "deny")
         for key in ("a", "b", "c"):
             subject.put(key, b"x")
         deny("b")
-        result = await subject.transport.delete_objects(subject.bucket, [ObjectKey(key) for key in ("a", "b", "c")])
-        assert sorted(deleted.key for deleted in result.deleted) == ["a", "c"]
+        result = await subject.transport.delete_objects(
+            subject.bucket, [ObjectKey(key) for key in ("a", "b", "c")], options=DeleteOptions(quiet=quiet)
+        )
+        told = sorted(deleted.key for deleted in result.deleted)
+        assert told == ["a", "c"] or (quiet and not told)
         [error] = result.errors
         assert (error.key, error.version_id, error.code) == ("b", None, "AccessDenied")
         assert error.message

@@ -25,6 +25,7 @@ from pyathena.transport.values import (
     ByteRange,
     CompletedPart,
     CopyOptions,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     ListPage,
@@ -46,6 +47,7 @@ __all__ = ["ClientFacts", "OperationsTransport", "outcome"]
 T = TypeVar("T")
 
 _REQUEST = RequestOptions()
+_DELETE = DeleteOptions()
 _GET = GetOptions()
 _PUT = PutOptions()
 _COPY = CopyOptions()
@@ -183,7 +185,7 @@ class OperationsTransport(S3Transport):
 
     @override
     async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
+        self, bucket: str, keys: Sequence[ObjectKey], *, options: DeleteOptions = _DELETE
     ) -> DeleteResult:
         return await self._ask(self._operations.delete_objects(bucket, keys, options))
 

@@ -64,6 +64,7 @@ from pyathena.transport.values import (
     CustomerKey,
     DeletedObject,
     DeleteError,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     Grant,
@@ -86,6 +87,7 @@ from pyathena.transport.values import (
 __all__ = ["InMemoryTransport"]
 
 _REQUEST: Final = RequestOptions()
+_DELETE: Final = DeleteOptions()
 _GET: Final = GetOptions()
 _PUT: Final = PutOptions()
 _COPY: Final = CopyOptions()
@@ -1006,7 +1008,7 @@ class InMemoryTransport(S3Transport):
 
     @override
     async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
+        self, bucket: str, keys: Sequence[ObjectKey], *, options: DeleteOptions = _DELETE
     ) -> DeleteResult:
         check_delete_keys(keys)
         with self._in_bucket("DeleteObjects", options, bucket) as (_, stored):
@@ -1014,7 +1016,8 @@ class InMemoryTransport(S3Transport):
             deleted = [self._delete(stored, key) for key in keys if (bucket, key.key) not in self._denied]
             words = _REFUSALS["AccessDenied"][2]
             return DeleteResult(
-                tuple(deleted), tuple(DeleteError(key.key, key.version_id, "AccessDenied", words) for key in denied)
+                () if options.quiet else tuple(deleted),
+                tuple(DeleteError(key.key, key.version_id, "AccessDenied", words) for key in denied),
             )
 
     def _delete(self, bucket: _Bucket, key: ObjectKey) -> DeletedObject:

@@ -52,6 +52,7 @@ from pyathena.transport.values import (
     CustomerKey,
     DeletedObject,
     DeleteError,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     Grant,
@@ -410,9 +411,7 @@ class Operations:
 
     # --- deleting --------------------------------------------------------------------------------
 
-    def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], options: RequestOptions
-    ) -> Operation[DeleteResult]:
+    def delete_objects(self, bucket: str, keys: Sequence[ObjectKey], options: DeleteOptions) -> Operation[DeleteResult]:
         check_delete_keys(keys)
         named = [{"Key": k.key, **({} if k.version_id is None else {"VersionId": k.version_id})} for k in keys]
         return self._operation(
@@ -420,8 +419,8 @@ class Operations:
             bucket,
             None,
             options,
-            lambda answer: _delete_result(keys, answer),
-            Delete={"Objects": named, "Quiet": False},
+            lambda answer: _delete_result(bucket, keys, answer, quiet=options.quiet),
+            Delete={"Objects": named, "Quiet": options.quiet},
         )
 
     # --- listing ---------------------------------------------------------------------------------
@@ -781,7 +780,9 @@ def _version_page(answer: Answer) -> VersionPage:
     )
 
 
-def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
+def _delete_result(bucket: str, keys: Sequence[ObjectKey], answer: Answer, *, quiet: bool) -> DeleteResult:
+    if quiet and not answer.get("Errors"):
+        return DeleteResult()
     gone, failed = (
         {(entry.get("Key"), entry.get("VersionId") or None): entry for entry in answer.get(kind, ())}
         for kind in ("Deleted", "Errors")
@@ -793,6 +794,8 @@ def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
         if named not in gone and named not in failed and key.version_id in (None, "null"):
             # The version that is called null is answered with or without that word, by server.
             named = key.key, None if key.version_id == "null" else "null"
+        if quiet and named not in failed:
+            continue
         entry = gone.get(named)
         if entry is not None and named not in failed:  # of a key in both, the error counts
             marker, marker_id = entry.get("DeleteMarker", False), entry.get("DeleteMarkerVersionId")
@@ -800,7 +803,16 @@ def _delete_result(keys: Sequence[ObjectKey], answer: Answer) -> DeleteResult:
         else:
             told = failed.get(named, {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
             errors.append(DeleteError(key.key, key.version_id, told.get("Code", ""), told.get("Message", "")))
-    return DeleteResult(tuple(deleted), tuple(errors))
+    if quiet and len(errors) < len(failed):  # whose they are is not known, so that none may count as deleted
+        told = next(iter(failed.values()))
+        raise S3ServerError(
+            f"The answer tells of a failure with a key that was not named: {told.get('Message')}",
+            code=told.get("Code"),
+            operation="DeleteObjects",
+            bucket=bucket,
+            retryable=False,
+        )
+    return DeleteResult(() if quiet else tuple(deleted), tuple(errors))
 
 
 # Listings of versions and uploads go on after two markers; a token of ours is both.

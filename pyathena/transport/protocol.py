@@ -44,6 +44,7 @@ from pyathena.transport.values import (
     ByteRange,
     CompletedPart,
     CopyOptions,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     ListPage,
@@ -88,6 +89,7 @@ def operation_name(method: str) -> str:
 PresignedOperation: TypeAlias = Literal["get_object", "head_object", "put_object", "delete_object"]
 
 _REQUEST = RequestOptions()
+_DELETE = DeleteOptions()
 _GET = GetOptions()
 _PUT = PutOptions()
 _COPY = CopyOptions()
@@ -293,18 +295,19 @@ class ObjectDeleter(Protocol):
     """Deletes objects."""
 
     async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
+        self, bucket: str, keys: Sequence[ObjectKey], *, options: DeleteOptions = _DELETE
     ) -> DeleteResult:
         """Delete up to 1000 objects, or versions, of one bucket (DeleteObjects). Not atomic.
 
         Args:
             bucket: the bucket.
             keys: 1 to 1000, no two alike. A key without a version gets a delete marker in a bucket with versions.
-            options: what every request has.
+            options: what every request has, and whether what was deleted is told.
 
         Returns:
             What was deleted and what was not, each key of ``keys`` in exactly one of the two, with the version that was
-            asked for. A key that did not exist counts as deleted. Keys that could not be deleted are *not* raised.
+            asked for. A key that did not exist counts as deleted. Keys that could not be deleted are *not* raised. With
+            ``quiet`` those that were may be left out.
 
         Raises:
             S3NotFoundError: no such bucket.

@@ -59,6 +59,7 @@ from pyathena.transport.values import (
     CustomerKey,
     DeletedObject,
     DeleteError,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     ListPage,
@@ -83,6 +84,7 @@ T = TypeVar("T")
 _logger = logging.getLogger("pyathena.transport.retrying")
 
 _REQUEST = RequestOptions()
+_DELETE = DeleteOptions()
 _GET = GetOptions()
 _PUT = PutOptions()
 _COPY = CopyOptions()
@@ -432,7 +434,7 @@ class RetryingTransport(S3Transport):
 
     @override
     async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = _REQUEST
+        self, bucket: str, keys: Sequence[ObjectKey], *, options: DeleteOptions = _DELETE
     ) -> DeleteResult:
         """Delete objects; those that S3 says to try later are asked for again, and no others."""
         attempts = _Attempts(self)
@@ -454,6 +456,8 @@ class RetryingTransport(S3Transport):
             if not later and not told:
                 attempts.succeeded()
                 return result
+            for key in left:
+                told.pop(key, None)  # of which this answer need not say that it is gone now
             told.update((ObjectKey(gone.key, gone.version_id), gone) for gone in result.deleted)
             told.update((ObjectKey(error.key, error.version_id), error) for error in result.errors)
             if not later:
@@ -462,7 +466,7 @@ class RetryingTransport(S3Transport):
             if not await attempts.again(_as_error(later, bucket)):
                 break
             left = [ObjectKey(error.key, error.version_id) for error in later]
-        answers = [told[key] for key in keys]
+        answers = [told.get(key) for key in keys]  # what was deleted quietly is not told
         return DeleteResult(
             tuple(each for each in answers if isinstance(each, DeletedObject)),
             tuple(each for each in answers if isinstance(each, DeleteError)),

@@ -31,6 +31,7 @@ __all__ = [
     "CopyOptions",
     "CustomerKey",
     "DeleteError",
+    "DeleteOptions",
     "DeleteResult",
     "DeletedObject",
     "GetOptions",
@@ -228,6 +229,17 @@ class RequestOptions:
     requester_pays: bool = False
     expected_bucket_owner: str | None = None
     extra_args: Mapping[str, object] = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOptions(RequestOptions):
+    """Options of DeleteObjects.
+
+    Args:
+        quiet: nobody wants to know what was deleted, only what was not: S3 does not tell it then.
+    """
+
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,7 +455,10 @@ class DeleteError:
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    """What DeleteObjects did. Every key that was asked for stands in exactly one of the two."""
+    """What DeleteObjects did. Every key that was asked for stands in exactly one of the two.
+
+    With `DeleteOptions.quiet` what was deleted may stand nowhere.
+    """
 
     deleted: tuple[DeletedObject, ...] = ()
     errors: tuple[DeleteError, ...] = ()

@@ -34,6 +34,7 @@ from pyathena.transport import (
     CustomerKey,
     DeletedObject,
     DeleteError,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     InMemoryTransport,
@@ -395,6 +396,7 @@ SAMPLES: dict[str, Any] = {
     "str": "text",
     "str | None": "text or none",
     "int": 7,
+    "DeleteOptions": DeleteOptions(quiet=True),
     "GetOptions": GetOptions(if_match='"etag"'),
     "PutOptions": PutOptions(content_type="text/plain"),
     "CopyOptions": CopyOptions(content_type="text/plain"),
@@ -983,6 +985,20 @@ def test_keys_that_failed_for_the_moment_are_asked_for_again_and_no_others(run: 
     )
     assert [args[1] for args, _ in scripted.arguments] == [KEYS, [KEYS[1], KEYS[3]], [KEYS[3]]]
     assert time.slept == [1, 2]
+
+
+def test_keys_that_are_gone_at_last_are_no_errors_though_that_is_not_told() -> None:
+    def quietly(**codes: str) -> Step:
+        async def step(call: Call, _: dict[str, Any]) -> DeleteResult:
+            await call()
+            return DeleteResult(errors=tuple(DeleteError(key, None, code, "words") for key, code in codes.items()))
+
+        return step
+
+    scripted = Scripted(quietly(a="InternalError", c="AccessDenied"), quietly())
+    result = drive(retrying(scripted).delete_objects("bucket", KEYS, options=DeleteOptions(quiet=True)))
+    assert result == DeleteResult(errors=(DeleteError("c", None, "AccessDenied", "words"),))
+    assert [(args[1], given["options"].quiet) for args, given in scripted.arguments] == [(KEYS, True), (KEYS[:1], True)]
 
 
 def test_keys_that_go_on_failing_are_told_of_with_their_last_errors() -> None:

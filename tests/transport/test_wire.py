@@ -26,12 +26,16 @@ from hypothesis import strategies as st
 from pyathena.transport import (
     ByteRange,
     CustomerKey,
+    DeleteError,
+    DeleteOptions,
+    DeleteResult,
     GetOptions,
     MultipartUpload,
     ObjectKey,
     ObjectRef,
     PutOptions,
     RequestOptions,
+    S3ServerError,
 )
 from pyathena.transport.operations import Operation, Operations
 from pyathena.transport.wire.http1 import Chunks, Head, ProtocolError, body_length, parse_head
@@ -241,7 +245,7 @@ OPERATIONS: st.SearchStrategy[Operation[Any]] = st.one_of(
         TABLE.delete_objects,
         st.just("bucket"),
         st.lists(st.builds(ObjectKey, IN_XML, st.none() | PLAIN), min_size=1, max_size=4, unique=True),
-        st.builds(RequestOptions, **REQUEST_OPTIONS),
+        st.builds(DeleteOptions, quiet=st.booleans(), **REQUEST_OPTIONS),
     ),
 )
 
@@ -265,6 +269,7 @@ def test_a_request_is_what_botocore_sends(operation: Operation[Any]) -> None:
     body = theirs.body.read() if hasattr(theirs.body, "read") else theirs.body or b""
     if operation.method == "delete_objects":
         assert named_in(bytes(ours.body or b"")) == named_in(body) == named_by(operation)
+        assert is_quiet(bytes(ours.body or b"")) == is_quiet(body) == operation.params["Delete"]["Quiet"]
     else:
         assert (ours.body or b"") == body
 
@@ -275,6 +280,11 @@ def named_in(document: bytes) -> list[dict[str, str]]:
     return [
         {field.tag.removeprefix(space): field.text or "" for field in child} for child in root.iter(f"{space}Object")
     ]
+
+
+def is_quiet(document: bytes) -> bool:
+    root = ElementTree.fromstring(document)
+    return root.findtext(f"{root.tag.removesuffix('Delete')}Quiet") == "true"
 
 
 def named_by(operation: Operation[Any]) -> list[dict[str, str]]:
@@ -294,11 +304,11 @@ def put(**options: Any) -> Operation[Any]:
 
 
 def delete(key: str) -> Operation[Any]:
-    return TABLE.delete_objects("bucket", [ObjectKey(key)], RequestOptions())
+    return TABLE.delete_objects("bucket", [ObjectKey(key)], DeleteOptions())
 
 
 def delete_as(**delete: Any) -> Operation[Any]:
-    return TABLE.delete_objects("bucket", [ObjectKey("key")], RequestOptions(extra_args={"Delete": delete}))
+    return TABLE.delete_objects("bucket", [ObjectKey("key")], DeleteOptions(extra_args={"Delete": delete}))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +343,6 @@ def delete_as(**delete: Any) -> Operation[Any]:
         delete("\x01"),
         delete("\x0b"),
         delete("\ufffe"),
-        delete_as(Objects=[{"Key": "key"}], Quiet=True),
         delete_as(Objects=[{"Key": "key", "ETag": '"etag"'}]),
         delete_as(Objects=[{"Key": "key"}], More=1),
     ],
@@ -632,9 +641,10 @@ def test_an_entry_of_a_listing_that_is_not_understood_is_an_error(field: str) ->
 @given(
     NAMESPACES,
     st.lists(st.tuples(IN_XML, st.sampled_from(["Deleted", "Error", "none"]), st.booleans()), min_size=1, max_size=4),
+    st.booleans(),
 )
 def test_an_answer_to_a_delete_means_what_it_means_to_botocore(
-    namespace: str, told: list[tuple[str, str, bool]]
+    namespace: str, told: list[tuple[str, str, bool]], quiet: bool
 ) -> None:
     told = list({key: (key, kind, marker) for key, kind, marker in told}.values())
     body = f"<DeleteResult{namespace}>"
@@ -646,7 +656,7 @@ def test_an_answer_to_a_delete_means_what_it_means_to_botocore(
         elif kind == "Error":
             body += f"<Error><Key>{text}</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
     document = f"{body}</DeleteResult>".encode()
-    operation = TABLE.delete_objects("bucket", [ObjectKey(key) for key, _, _ in told], RequestOptions())
+    operation = TABLE.delete_objects("bucket", [ObjectKey(key) for key, _, _ in told], DeleteOptions(quiet=quiet))
     assert operation.meaning(delete_answer(document)) == by_botocore(operation, document)
     assert not is_error(document)
 
@@ -697,3 +707,26 @@ def test_the_headers_of_an_answer_mean_what_they_mean_to_botocore() -> None:
 def test_a_header_that_is_not_what_its_name_says_is_an_error(name: str) -> None:
     with pytest.raises(AnswerError, match=name):
         object_answer(Head(200, {**ANSWERED, name: "x"}, keeps_alive=True))
+
+
+# --- what was deleted quietly --------------------------------------------------------------------
+
+
+def quietly(keys: list[ObjectKey], *errors: dict[str, str]) -> DeleteResult:
+    operation = TABLE.delete_objects("bucket", keys, DeleteOptions(quiet=True))
+    return operation.meaning({"Errors": list(errors)} if errors else {})
+
+
+def test_of_a_quiet_delete_only_what_failed_is_told() -> None:
+    keys = [ObjectKey("a"), ObjectKey("b"), ObjectKey("b", "1"), ObjectKey("c", "null")]
+    assert quietly(keys) == DeleteResult()
+    refusal = {"Code": "AccessDenied", "Message": "no"}
+    assert quietly(keys, {"Key": "b", "VersionId": "1", **refusal}, {"Key": "c", **refusal}) == DeleteResult(
+        errors=(DeleteError("b", "1", "AccessDenied", "no"), DeleteError("c", "null", "AccessDenied", "no"))
+    )
+
+
+def test_of_a_quiet_delete_a_failure_whose_key_is_not_known_is_not_taken_for_none() -> None:
+    with pytest.raises(S3ServerError, match="later") as caught:
+        quietly([ObjectKey("a")], {"Key": "another", "Code": "SlowDown", "Message": "later"})
+    assert (caught.value.bucket, caught.value.code, caught.value.retryable) == ("bucket", "SlowDown", False)

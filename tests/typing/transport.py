@@ -16,6 +16,7 @@ from pyathena.transport import (
     ByteRange,
     CompletedPart,
     CopyOptions,
+    DeleteOptions,
     DeleteResult,
     GetOptions,
     InMemoryTransport,
@@ -104,7 +105,7 @@ class OfTheirOwn:
         raise NotImplementedError
 
     async def delete_objects(
-        self, bucket: str, keys: Sequence[ObjectKey], *, options: RequestOptions = RequestOptions()
+        self, bucket: str, keys: Sequence[ObjectKey], *, options: DeleteOptions = DeleteOptions()
     ) -> DeleteResult:
         raise NotImplementedError
 
@@ -211,7 +212,9 @@ async def transports(transport: S3Transport) -> None:
     ref = ObjectRef("bucket", "key")
     assert_type(await transport.head_object(ref), ObjectInfo)
     assert_type(await transport.list_objects("bucket"), ListPage)
-    assert_type(await transport.delete_objects("bucket", [ObjectKey("key")], options=RequestOptions()), DeleteResult)
+    assert_type(
+        await transport.delete_objects("bucket", [ObjectKey("key")], options=DeleteOptions(quiet=True)), DeleteResult
+    )
     assert_type(await read_first_bytes(transport, ref), bytes)
     assert_type(AioS3FileSystem(transport=transport).transport, S3Transport)
 

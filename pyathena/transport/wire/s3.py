@@ -228,7 +228,7 @@ def _customer_key(key: bytes) -> dict[str, str]:
 
 def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
     """Return the body of DeleteObjects; None if a key holds what XML cannot, or more is asked than to delete keys."""
-    if not delete.keys() <= {"Objects", "Quiet"} or delete.get("Quiet"):
+    if not delete.keys() <= {"Objects", "Quiet"}:
         return None
     objects = []
     for named in delete["Objects"]:
@@ -238,6 +238,8 @@ def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
         if "VersionId" in named:
             text += f"<VersionId>{_escaped(named['VersionId'])}</VersionId>"
         objects.append(f"<Object>{text}</Object>")
+    if delete.get("Quiet"):
+        objects.append("<Quiet>true</Quiet>")
     document = "".join(objects)
     if _NO_XML.search(document):
         return None
