@@ -12,7 +12,7 @@ import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -228,24 +228,29 @@ def _customer_key(key: bytes) -> dict[str, str]:
 
 def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
     """Return the body of DeleteObjects; None if a key holds what XML cannot, or more is asked than to delete keys."""
-    if not delete.keys() <= {"Objects", "Quiet"}:
+    objects: Sequence[Mapping[str, str]] = delete["Objects"]
+    names = set().union(*objects)
+    if not delete.keys() <= {"Objects", "Quiet"} or not names <= {"Key", "VersionId"}:
         return None
-    objects = []
-    for named in delete["Objects"]:
-        if not named.keys() <= {"Key", "VersionId"}:
-            return None
-        text = f"<Key>{_escaped(named['Key'])}</Key>"
-        if "VersionId" in named:
-            text += f"<VersionId>{_escaped(named['VersionId'])}</VersionId>"
-        objects.append(f"<Object>{text}</Object>")
+    every = "".join([text for named in objects for text in named.values()])  # to look at once: they are many
+    if _NO_XML.search(every):
+        return None
+    if names == {"Key"} and not _SPECIAL.search(every):
+        document = "".join([f"<Object><Key>{named['Key']}</Key></Object>" for named in objects])
+    else:
+        document = "".join(map(_object_to_delete, objects))
     if delete.get("Quiet"):
-        objects.append("<Quiet>true</Quiet>")
-    document = "".join(objects)
-    if _NO_XML.search(document):
-        return None
+        document += "<Quiet>true</Quiet>"
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{document}</Delete>'
     ).encode()
+
+
+def _object_to_delete(named: Mapping[str, str]) -> str:
+    text = f"<Key>{_escaped(named['Key'])}</Key>"
+    if "VersionId" in named:
+        text += f"<VersionId>{_escaped(named['VersionId'])}</VersionId>"
+    return f"<Object>{text}</Object>"
 
 
 def _escaped(text: str) -> str:
