@@ -23,7 +23,7 @@ def plot(found: Mapping[Key, Summary], target: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "benchmarks"
     settings = [name for name in SETTINGS if any(key[0] == name for key in found)]
     peers = list(dict.fromkeys(peer for _, _, peer in found))
-    colours = pyplot.get_cmap("tab10").colors
+    colours = [pyplot.get_cmap("tab10")(number) for number in range(10)]
     figure, rows = pyplot.subplots(len(settings), 1, figsize=(12, 4 * len(settings)), squeeze=False)
     for setting, (axes,) in zip(settings, rows, strict=True):
         workloads = [name for name in WORKLOADS if any(key[:2] == (setting, name) for key in found)]

@@ -21,6 +21,8 @@ import asyncio
 import json
 import sys
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 
 from benchmarks.content import keys
 from benchmarks.s3_http import Answer, Connection, Counts, Pace, Request
@@ -82,10 +84,11 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds to the first byte of an answer")
     parser.add_argument("--bandwidth", type=float, help="bytes a second on each connection, each way")
     arguments = parser.parse_args()
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        from asyncio import new_event_loop
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ImportError):
+        import uvloop
+
+        new_event_loop = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_main(Pace(arguments.latency / 1000, arguments.bandwidth), arguments.port))
 
