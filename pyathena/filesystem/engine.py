@@ -379,7 +379,7 @@ class S3Engine:
                 await pinned.head()  # an empty slice of what is not there is an error all the same
             progress.begin(0)
             return b""
-        with _Assembled(pinned, start, progress) as whole:
+        with _Assembled(start, progress) as whole:
             await read_blocks(pinned, start, end, self.runtime, self.block_size, limit, whole)
             return whole.value()
 
@@ -791,8 +791,7 @@ class S3Engine:
 class _Assembled:
     """Bytes of an object, which are read in blocks."""
 
-    def __init__(self, pinned: PinnedObject, start: int, progress: Progress) -> None:
-        self._pinned = pinned
+    def __init__(self, start: int, progress: Progress) -> None:
         self._start = start
         self._progress = progress
         self._alone: bytes | None = b""
@@ -809,10 +808,10 @@ class _Assembled:
 
     def begin(self, stop: int, *, alone: bool) -> None:
         self._progress.begin(stop - self._start)
-        if not alone:
-            self._whole = io.BytesIO(bytes(stop - self._start))
-            self._view = self._whole.getbuffer()
-            self._alone = None
+        self._view.release()
+        self._alone = b"" if alone else None
+        self._whole = io.BytesIO(b"" if alone else bytes(stop - self._start))
+        self._view = self._whole.getbuffer()
 
     async def take(self, answer: ObjectRange) -> None:
         if self._alone is None:
@@ -821,11 +820,11 @@ class _Assembled:
             self._alone = as_bytes(answer.data)
         self._progress.advance(answer.size)
 
-    async def fetch(self, block: ByteRange) -> None:
+    async def fetch(self, pinned: PinnedObject, block: ByteRange) -> None:
         assert block.stop is not None
         # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
         with self._view[block.start - self._start : block.stop - self._start] as place:
-            let_go(await self._pinned.fetch_whole(block.start, block.stop, place))
+            let_go(await pinned.fetch_whole(block.start, block.stop, place))
         self._progress.advance(block.stop - block.start)
 
     def value(self) -> bytes:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
@@ -89,6 +91,22 @@ class PinnedObject:
         """The ETag that is pinned, or None before the first answer."""
         return self._etag
 
+    @property
+    def identity(self) -> tuple[str | None, int | None, ObjectRef]:
+        """What is known of which bytes these are."""
+        return self._etag, self.size, self.ref
+
+    def supposed(self, etag: str, size: int, version_id: str | None) -> PinnedObject:
+        """Return the object as it is if this is true of it; what is known of this one stays as it is.
+
+        Raises:
+            S3PreconditionError: then it is another object by now.
+            ValueError: it has not the size that the caller said.
+        """
+        other = copy(self)
+        other.pin(etag, size, version_id)
+        return other
+
     def again(self) -> PinnedObject:
         """Return the object as it may be now, pinned to nothing yet.
 
@@ -141,11 +159,13 @@ class PinnedObject:
         answer = await self.fetch(start, stop, into)
         if answer is None:
             raise self._changed("InvalidRange", 416)
-        self.check_whole(answer, start, stop)
-        return answer
+        return self._whole(answer, start, stop)
 
-    def check_whole(self, answer: ObjectRange, start: int, stop: int) -> None:
-        """Raise `S3ServerError` if these are not all bytes of a range that is known to be within the object."""
+    def checked(self, answer: ObjectRange, start: int, stop: int) -> ObjectRange:
+        """Return the answer; raise `S3ServerError` if bytes of the range are not there that the object has."""
+        return self._whole(answer, start, min(stop, answer.object_size))
+
+    def _whole(self, answer: ObjectRange, start: int, stop: int) -> ObjectRange:
         if answer.size != stop - start:
             let_go(answer)
             raise S3ServerError(
@@ -154,6 +174,7 @@ class PinnedObject:
                 bucket=self.ref.bucket,
                 key=self.ref.key,
             )
+        return answer
 
     def pin(self, etag: str, size: int, version_id: str | None, info: ObjectInfo | None = None) -> None:
         """Take note of what an answer tells of the object.
@@ -207,14 +228,14 @@ class Blocks(Protocol):
     """Where the blocks of an object go."""
 
     def begin(self, stop: int, *, alone: bool) -> None:
-        """Learn where the bytes end: behind the first block, unless it is ``alone``. Called once, before `fetch`."""
+        """Learn where the bytes end: behind the first block, unless it is ``alone``. What was there before is void."""
         ...
 
     async def take(self, answer: ObjectRange) -> None:
         """Get the first block. Not called where there are no bytes."""
         ...
 
-    async def fetch(self, block: ByteRange) -> None:
+    async def fetch(self, pinned: PinnedObject, block: ByteRange) -> None:
         """Read another block, beside others and the first."""
         ...
 
@@ -231,7 +252,8 @@ async def read_blocks(
     """Read bytes of an object whose size may not be known, in blocks side by side.
 
     The first block brings the size; where the transport tells it (`tell_object`), the others are asked for before the
-    bytes of the first have come.
+    bytes of the first have come. What is told so is not relied on: layers between may read something else, or another
+    object, if the first attempt fails. Unless the answer says the same, the others are read anew.
 
     Args:
         pinned: the object.
@@ -243,41 +265,62 @@ async def read_blocks(
         blocks: where they go.
     """
     stop = start + block_size if end is None else min(start + block_size, end)
-    group = Group(runtime, blocks.fetch, limit)
-    begun = False
+    reading: PinnedObject | None = None
+    supposed = pinned.identity
 
-    def begin(size: int) -> None:
-        nonlocal begun
-        if not begun:
-            begun = True
-            last = max(size if end is None else min(size, end), start)
-            blocks.begin(last, alone=last <= stop)
-            group.begin(split_range(stop, last, block_size), busy=1)
+    async def fetch(block: ByteRange) -> None:
+        await blocks.fetch(reading or pinned, block)
 
-    def learn(size: int, etag: str, version_id: str | None) -> None:
-        try:
-            if not begun and not group.failed:
-                pinned.pin(etag, size, version_id)
-                begin(size)
-        except BaseException as error:
-            group.fail(error)
+    def others(size: int) -> list[ByteRange]:
+        last = max(size if end is None else min(size, end), start)
+        blocks.begin(last, alone=last <= stop)
+        return split_range(stop, last, block_size)
 
-    relayed = runtime.relay(learn)
+    early = Group(runtime, fetch, limit)
+
+    def suppose(size: int, etag: str, version_id: str | None) -> None:
+        nonlocal reading, supposed
+        if reading is not None or early.failed:
+            return
+        with suppress(S3PreconditionError, ValueError):  # the answer will say so, if it is true
+            reading = pinned.supposed(etag, size, version_id)
+            supposed = reading.identity
+            try:
+                early.begin(others(size), busy=1)
+            except BaseException as error:
+                early.fail(error)
+
+    relayed = runtime.relay(suppose)
 
     def listen(size: int, etag: str, version_id: str | None) -> None:
         if size > stop != end:  # else there is nothing more to ask for
             relayed(size, etag, version_id)
 
-    async with group:
-        if pinned.etag is not None and pinned.size is not None:
-            begin(pinned.size)
-        with knowing_early(listen):
-            answer = await pinned.fetch(start, stop)
-        begin(start if answer is None else answer.object_size)
-        if answer is not None:
-            pinned.check_whole(answer, start, min(stop, answer.object_size))
-            await blocks.take(answer)
-        group.grow()
+    answer: ObjectRange | None = None
+    try:
+        async with early:
+            if pinned.etag is not None and pinned.size is not None:
+                reading = pinned
+                early.begin(others(pinned.size), busy=1)
+            with knowing_early(listen):
+                answer = await pinned.fetch(start, stop)
+            if reading is not None:
+                if supposed != pinned.identity:
+                    raise _MisledError
+                if answer is not None:
+                    await blocks.take(pinned.checked(answer, start, stop))
+                early.grow()
+                return
+    except _MisledError:
+        reading = None
+    rest = others(start if answer is None else answer.object_size)
+    if answer is not None:
+        await blocks.take(pinned.checked(answer, start, stop))
+    await run_all(runtime, fetch, rest, limit)
+
+
+class _MisledError(Exception):
+    """The answer does not say what was told before."""
 
 
 async def read_parallel(

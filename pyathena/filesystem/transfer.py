@@ -300,9 +300,9 @@ async def _download(
     try:
         await offload(_create, temporary)
         limit = _within_window(engine, engine.block_size, max_concurrency)
-        blocks = _InFile(engine, pinned, temporary, progress)
+        blocks = _InFile(engine, temporary, progress)
         await read_blocks(pinned, 0, None, engine.runtime, engine.block_size, limit, blocks)
-        await offload(_put_in_place, temporary, target)
+        await offload(_put_in_place, temporary, target, blocks.size)
     except BaseException:
         await engine.runtime.shield(offload(_remove, temporary), ABORT_SECONDS)
         raise
@@ -311,22 +311,23 @@ async def _download(
 class _InFile:
     """Bytes of an object, which are written to a file in blocks."""
 
-    def __init__(self, engine: S3Engine, pinned: PinnedObject, path: str, progress: Progress) -> None:
+    def __init__(self, engine: S3Engine, path: str, progress: Progress) -> None:
+        self.size = 0
         self._offload = engine.runtime.offload
-        self._pinned = pinned
         self._path = path
         self._progress = progress
 
     def begin(self, stop: int, *, alone: bool) -> None:
+        self.size = stop
         self._progress.begin(stop)
 
     async def take(self, answer: ObjectRange) -> None:
         await self._offload(_write_block, self._path, answer.start, answer.data)
         self._progress.advance(answer.size)
 
-    async def fetch(self, block: ByteRange) -> None:
+    async def fetch(self, pinned: PinnedObject, block: ByteRange) -> None:
         assert block.stop is not None
-        await self.take(await self._pinned.fetch_whole(block.start, block.stop))
+        await self.take(await pinned.fetch_whole(block.start, block.stop))
 
 
 def _target(path: str) -> str:
@@ -341,8 +342,9 @@ def _create(path: str) -> None:
         pass
 
 
-def _put_in_place(temporary: str, target: str) -> None:
+def _put_in_place(temporary: str, target: str, size: int) -> None:
     """Give a file its name, with the permissions of the one that it replaces; a device or a pipe is written to."""
+    os.truncate(temporary, size)  # what was supposed to be read first may have been longer
     if os.path.exists(target) and not os.path.isfile(target):
         with open(temporary, "rb") as source, open(target, "wb") as sink:
             shutil.copyfileobj(source, sink)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from fsspec.callbacks import Callback
@@ -18,7 +19,15 @@ from typing_extensions import override
 from pyathena.filesystem.s3 import AioS3FileSystem, S3FileSystem
 from pyathena.runtime import drive
 from pyathena.testing.faults import Call, Fail, FaultyTransport, Hang
-from pyathena.transport import InMemoryTransport, ObjectRef, S3PermissionError, S3PreconditionError, S3ServerError
+from pyathena.transport import (
+    InMemoryTransport,
+    ObjectRef,
+    S3InvalidRangeError,
+    S3PermissionError,
+    S3ServerError,
+)
+from pyathena.transport.delegating import DelegatingTransport
+from pyathena.transport.retrying import sleep_anywhere
 from pyathena.transport.told import tell_object
 
 T = TypeVar("T")
@@ -144,30 +153,74 @@ class Replaced:
     """The first attempt is answered, but the body does not come; then the object is another."""
 
     memory: InMemoryTransport
+    other: bytes
 
     async def happen(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await send()
         for _ in range(5):
             await asyncio.sleep(0)
-        await self.memory.put_object(REF, OTHER)
+        await self.memory.put_object(REF, self.other)
         raise S3ServerError("lost", operation="GetObject", bucket=call.bucket, key=call.key)
 
 
-@pytest.mark.parametrize("on_replaced", ["raise", "reopen"])
-def test_an_object_that_is_replaced_after_it_was_told_of_is_never_mixed(on_replaced: str) -> None:
+@pytest.mark.parametrize("other", [OTHER, OTHER[: 3 * BLOCK], OTHER * 2, b"short", b""])
+def test_an_object_that_is_replaced_after_it_was_told_of_is_read_as_it_is_now(other: bytes, tmp_path: Path) -> None:
     async def program() -> None:
-        transport = make_transport()
-        assert isinstance(transport.inner, InMemoryTransport)
-        transport.script.on("get_object_range", 1, Replaced(transport.inner))
-        fs = make_fs(transport, on_replaced=on_replaced)
-        if on_replaced == "raise":
-            with pytest.raises(S3PreconditionError, match="replaced while it was read"):
-                await fs._cat_file("bucket/key")
-        else:
-            assert await fs._cat_file("bucket/key") == OTHER
-        assert transport.in_flight == 0
+        for name in ("bytes", "file"):
+            transport = make_transport()
+            assert isinstance(transport.inner, InMemoryTransport)
+            transport.script.on("get_object_range", 1, Replaced(transport.inner, other))
+            fs = make_fs(transport)
+            if name == "bytes":
+                assert await fs._cat_file("bucket/key") == other
+            else:
+                await fs._get_file("bucket/key", str(tmp_path / "file"))
+                assert (tmp_path / "file").read_bytes() == other
+            assert transport.in_flight == 0
 
     asyncio.run(program())
+
+
+LENGTH = len(DATA) - BLOCK - BLOCK // 2
+
+
+class Shortens(DelegatingTransport):
+    """Hands out objects that are shorter than those stored, and may tell of another one before."""
+
+    def __init__(self, inner: InMemoryTransport, *, beside: int) -> None:
+        super().__init__(inner)
+        self.beside = beside
+
+    @override
+    async def _ask(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if call.operation == "get_object_range" and self.beside:
+            tell_object(self.beside, '"beside"', None)
+        answer: Any = await send()
+        if call.operation == "get_object_range":
+            await sleep_anywhere(0.001)  # long enough for what was told to be believed
+            size = min(answer.size, LENGTH - answer.start)
+            if size <= 0:
+                raise S3InvalidRangeError("behind the end", object_size=LENGTH, operation="GetObject")
+            answer = replace(answer, data=answer.data[:size], size=size, object_size=LENGTH)
+        return cast("T", answer)
+
+
+@pytest.mark.parametrize("options", [{}, {"IfMatch": f'"{hashlib.md5(DATA).hexdigest()}"'}], ids=["any", "this"])
+@pytest.mark.parametrize("beside", [0, 3 * len(DATA), 10**15])
+@pytest.mark.parametrize("loop", [False, True])
+def test_what_is_told_of_is_not_relied_on_where_a_layer_hands_out_something_else(
+    *, loop: bool, beside: int, options: dict[str, Any]
+) -> None:
+    memory = InMemoryTransport(buckets=["bucket"])
+    drive(memory.put_object(REF, DATA))
+    transport = Shortens(memory, beside=beside)
+    if loop:
+        fs = AioS3FileSystem(transport=transport, asynchronous=True, default_block_size=BLOCK)
+        assert asyncio.run(fs._cat_file("bucket/key", **options)) == DATA[:LENGTH]
+    else:
+        sync = S3FileSystem(transport=transport, default_block_size=BLOCK)
+        assert sync.cat_file("bucket/key", **options) == DATA[:LENGTH]
+        sync.close()
 
 
 class Full(Callback):
