@@ -1,9 +1,9 @@
 """The fast path beside boto3: the requests that carry the load, without what botocore spends on them beyond signing.
 
 botocore takes about a millisecond of processor time for a request, most of which is saved here. Where a bucket is and
-how it is addressed is learned by watching what botocore sends there, so that whatever shapes it (endpoints, dual-stack,
-FIPS, access points, path or virtual-host addressing, a bucket in another region) holds here too. Whatever is not plain
-goes by the client: `StepAside`.
+how it is addressed is learned by watching what botocore sends there, or would send, so that whatever shapes it
+(endpoints, dual-stack, FIPS, access points, path or virtual-host addressing, a bucket in another region) holds here
+too. Whatever is not plain goes by the client: `StepAside`.
 
 Known to the boto3 transport alone.
 """
@@ -24,6 +24,7 @@ from hashlib import sha256
 from types import FunctionType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
+from weakref import ref
 
 from botocore.client import BaseClient
 from botocore.endpoint import Endpoint
@@ -64,6 +65,7 @@ _log = logging.getLogger(__name__)
 
 _WAIT: Final = 1.0
 """Seconds to wait for another thread that is about to learn the way to a bucket."""
+_ANY_KEY: Final = "key"
 _HASHED_AT_ONCE: Final = 8 * 2**20
 
 # What botocore answers by going elsewhere, or knows more of: https://github.com/boto/botocore, S3RegionRedirectorv2.
@@ -110,6 +112,10 @@ class StepAside(Exception):  # noqa: N818  # it is no error
     """This request is for the client."""
 
 
+class _Seen(BaseException):
+    """What would be sent was seen. Not an `Exception`, so that botocore lets it through."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Route:
     """The way to a bucket, as botocore took it last.
@@ -151,6 +157,7 @@ class FastPath:
         if verify is not None and verify is not True and not (isinstance(verify, str) and os.path.isfile(verify)):
             raise StepAside("certificates are not verified, or by a directory")
         self._switches = _switches(client)
+        self._client = ref(client)  # which holds this, as its event handler
         self._credentials = credentials
         self._config = config
         self._sign_payload: bool | None = (config.s3 or {}).get("payload_signing_enabled")
@@ -176,40 +183,51 @@ class FastPath:
     @contextmanager
     def watching(self, operation: Operation[Any]) -> Iterator[None]:
         """Learn from what the client sends for this operation as long as the block runs."""
-        self._asking.operation = operation
+        self._asking.where = operation.bucket, operation.key
         try:
             yield
         finally:
-            self._asking.operation = None
-            self._learned(operation.bucket)
+            self._asking.where = None
 
-    def _learned(self, bucket: str | None) -> None:
-        with self._lock:
-            event = self._learning.pop(bucket or "", None)
-        if event is not None:
+    def _explore(self, bucket: str) -> None:
+        """Learn from what the client would send to a bucket: it is stopped before anything is sent."""
+        client = self._client()
+        self._asking.where, self._asking.only = (bucket, _ANY_KEY), True
+        try:
+            if client is not None:
+                client.head_object(Bucket=bucket, Key=_ANY_KEY)
+        except _Seen:
+            pass
+        except Exception as error:  # the client meets it too, when it is really asked, and tells
+            _log.debug("The way to %s was not learned: %s", bucket, type(error).__name__)
+        finally:
+            self._asking.where, self._asking.only = None, False
+            with self._lock:
+                event = self._learning.pop(bucket)
             event.set()
 
     def _learn(self, request: Any, **_: object) -> None:
-        operation: Operation[Any] | None = getattr(self._asking, "operation", None)
-        if operation is None or operation.bucket is None:
+        bucket, key = getattr(self._asking, "where", None) or (None, None)
+        if bucket is None:
             return
         try:
-            self._routes[operation.bucket] = self._route_of(operation, request)
+            self._routes[bucket] = self._route_of(key, request)
         except StepAside as reason:
-            _log.debug("Requests to %s go by boto3: %s", operation.bucket, reason)
-            self._routes[operation.bucket] = None
-        self._learned(operation.bucket)
+            _log.debug("Requests to %s go by boto3: %s", bucket, reason)
+            self._routes[bucket] = None
+        if getattr(self._asking, "only", False):
+            raise _Seen
 
-    def _route_of(self, operation: Operation[Any], request: Any) -> _Route:
+    def _route_of(self, key: str | None, request: Any) -> _Route:
         url = urlsplit(request.url)
         if url.hostname is None or url.scheme not in ("http", "https"):
             raise StepAside("its URL is not understood")
         base = url.path
-        if operation.key is not None:
-            key = encoded_key(operation.key)
-            if not base.endswith(f"/{key}"):
+        if key is not None:
+            encoded = encoded_key(key)
+            if not base.endswith(f"/{encoded}"):
                 raise StepAside("its URL does not end with the key")
-            base = base[: -len(key)]
+            base = base[: -len(encoded)]
         if not base.endswith("/"):
             base += "/"
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
@@ -243,11 +261,13 @@ class FastPath:
             with self._lock:
                 if bucket in self._routes and self._routes[bucket] is None:
                     raise StepAside("it was found before that this bucket is for the client")
-                event = self._learning.get(bucket)
-                if event is None:
+                others = self._learning.get(bucket)
+                if others is None:
                     self._learning[bucket] = threading.Event()
-                    raise StepAside("the way to the bucket is to be learned")
-            event.wait(_WAIT)  # another thread is about to send the first request there
+            if others is None:
+                self._explore(bucket)
+            else:
+                others.wait(_WAIT)
             route = self._routes.get(bucket)
             if route is None:
                 raise StepAside("the way to the bucket was not learned")

@@ -53,6 +53,7 @@ from pyathena.transport import (
     S3TimeoutError,
     ThreadedBoto3Transport,
 )
+from pyathena.transport._boto3_fast_path import FastPath
 
 KEY = "testkey123"
 SECRET = "a-secret-that-nobody-may-see"
@@ -208,6 +209,91 @@ def read(transport: BlockingBoto3Transport, **arguments: Any) -> Any:
 
 
 # --- which way -----------------------------------------------------------------------------------
+
+
+explore = FastPath._explore
+
+
+@pytest.fixture(autouse=True)
+def _unexplored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the way to a bucket be learned from the first request that boto3 sends, to have that to compare with."""
+
+    def learn_nothing(path: FastPath, bucket: str) -> None:
+        path._learning.pop(bucket).set()
+
+    monkeypatch.setattr(FastPath, "_explore", learn_nothing)
+
+
+@pytest.fixture
+def _explored(_unexplored: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have it be learned before anything is sent, as it is."""
+    monkeypatch.setattr(FastPath, "_explore", explore)
+
+
+@pytest.mark.usefixtures("_explored")
+@pytest.mark.parametrize("name", SIX)
+def test_the_first_request_goes_by_the_fast_path_to_where_boto3_would_send_it(name: str) -> None:
+    sent = []
+    for fast_path in (True, False):
+        with serving(good) as server, blocking(server.url, fast_path=fast_path) as transport:
+            drive(SIX[name](transport))
+        assert server.ways == ["fast" if fast_path else "boto3"]
+        [request] = server.requests
+        sent.append((request.method, request.target.partition("?")[0], request.headers["user-agent"].split()[0]))
+    assert sent[0] == sent[1]
+
+
+@pytest.mark.usefixtures("_explored")
+def test_to_learn_the_way_nothing_is_sent_and_it_is_learned_once_for_each_bucket() -> None:
+    with serving(good) as server, blocking(server.url) as transport:
+        with mock.patch.object(FastPath, "_explore", autospec=True, side_effect=explore) as exploring:
+            for bucket in ("bucket", "other", "bucket"):
+                drive(transport.list_objects(bucket))
+        assert [call.args[1] for call in exploring.call_args_list] == ["bucket", "other"]
+    assert server.ways == ["fast"] * 3
+
+
+@pytest.mark.usefixtures("_explored")
+def test_many_that_come_at_once_learn_the_way_from_one() -> None:
+    async def program() -> None:
+        transport = ThreadedBoto3Transport(
+            key=KEY, secret=SECRET, region_name="us-east-1", endpoint_url=server.url, max_concurrency=16
+        )
+        with mock.patch.object(FastPath, "_explore", autospec=True, side_effect=explore) as exploring:
+            await asyncio.gather(*[transport.get_object_range(REF, ByteRange(0)) for _ in range(32)])
+        await transport.aclose()
+        exploring.assert_called_once()
+
+    with serving(good) as server:
+        asyncio.run(program())
+    assert server.ways == ["fast"] * 32
+
+
+@pytest.mark.usefixtures("_explored")
+def test_where_the_way_cannot_be_learned_boto3_says_why() -> None:
+    with serving(good) as server, blocking(server.url) as transport:
+        with pytest.raises(S3Error, match="Invalid bucket name"):
+            drive(transport.list_objects("no bucket"))
+        drive(transport.list_objects("bucket"))
+    assert server.ways == ["fast"]
+
+
+@pytest.mark.usefixtures("_explored")
+def test_a_bucket_that_is_elsewhere_from_the_first_request_on_is_followed() -> None:
+    def respond(request: Request, sock: socket.socket) -> bytes:
+        if "/eu-west-1/s3/" in request.headers["authorization"]:
+            return good(request)
+        body = b"<Error><Code>PermanentRedirect</Code><Region>eu-west-1</Region></Error>"
+        return answer(301, body, x_amz_bucket_region="eu-west-1")
+
+    with (
+        serving(respond) as server,
+        blocking(server.url, config_kwargs={"s3": {"addressing_style": "path"}}) as to,
+        mock.patch("botocore.utils.S3RegionRedirectorv2.get_bucket_region", return_value="eu-west-1"),
+    ):
+        assert [read(to).data for _ in range(2)] == [DATA, DATA]
+    assert (server.ways[0], server.ways[-1]) == ("fast", "fast")
+    assert set(server.ways[1:-1]) == {"boto3"}
 
 
 @pytest.mark.parametrize("name", SIX)
