@@ -267,6 +267,7 @@ async def read_blocks(
     stop = start + block_size if end is None else min(start + block_size, end)
     reading: PinnedObject | None = None
     supposed = pinned.identity
+    waits = True  # for the first block; what is told later is of no more use
 
     async def fetch(block: ByteRange) -> None:
         await blocks.fetch(reading or pinned, block)
@@ -280,7 +281,7 @@ async def read_blocks(
 
     def suppose(size: int, etag: str, version_id: str | None) -> None:
         nonlocal reading, supposed
-        if reading is not None or early.failed:
+        if reading is not None or not waits or early.failed:
             return
         with suppress(S3PreconditionError, ValueError):  # the answer will say so, if it is true
             reading = pinned.supposed(etag, size, version_id)
@@ -304,6 +305,7 @@ async def read_blocks(
                 early.begin(others(pinned.size), busy=1)
             with knowing_early(listen):
                 answer = await pinned.fetch(start, stop)
+            waits = False
             if reading is not None:
                 if supposed != pinned.identity:
                     raise _MisledError
