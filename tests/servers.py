@@ -18,8 +18,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -164,7 +165,7 @@ class Request:
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Message
     body: str
 
     @property
@@ -194,7 +195,7 @@ class RecordingServer(_Server):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 size = int(self.headers.get("Content-Length", "0"))
-                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(size).decode())
+                request = Request(self.command, self.path, self.headers, self.rfile.read(size).decode())
                 server.requests.append(request)
                 status, text = answer(request)
                 self.send_response(status)

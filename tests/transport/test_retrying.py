@@ -1192,7 +1192,8 @@ def test_without_botocores_retries_a_bucket_is_found_in_its_own_region_all_the_s
         inner = BlockingBoto3Transport(key="k", secret=SECRET, endpoint_url=url, region_name="us-east-1")
         drive(inner.put_object(REF, b"body"))
         assert [re.findall("/([^/]*)/s3/", headers["Authorization"])[0] for headers in asked] == [
-            "us-east-1",
+            "us-east-1",  # beside boto3,
+            "us-east-1",  # and by boto3, which looks where it is
             "eu-west-3",
         ]
         drive(inner.aclose())
@@ -1236,8 +1237,8 @@ def test_a_credentials_file_that_was_rotated_is_read_again(
 
     with answering(respond) as (url, asked):
         assert len(asyncio.run(program(url))) == 2
-        # Where HEAD is answered with 400, botocore looks for the bucket's region before.
-        assert len(asked) == 3 + (call is CALLS[0])
+        # Where HEAD is answered with 400, it is asked again by botocore, which looks for the bucket's region before.
+        assert len(asked) == 3 + 2 * (call is CALLS[0])
 
 
 def test_credentials_that_have_not_changed_are_no_others(profile: Callable[[str], None]) -> None:
