@@ -181,8 +181,9 @@ class Group(Generic[S, T]):
             if error is not None:
                 self._failures.append(error)
                 self._cancel()
-            for task in self._tasks:
-                await task.wait()
+            else:
+                for task in self._tasks:
+                    await task.wait()
         except BaseException as interruption:
             self._failures.append(interruption)
             self._cancel()

@@ -312,8 +312,9 @@ asyncio.run(main())
 loop = asyncio.new_event_loop()
 fs = AioS3FileSystem(**OPTIONS, asynchronous=True)
 task = loop.create_task(fs._cat_file("ending/key"))
-task._log_destroy_pending = False  # asyncio would tell of it
 loop.run_until_complete(asyncio.sleep(0.3))
+for each in asyncio.all_tasks(loop):
+    each._log_destroy_pending = False  # asyncio would tell of it
 loop.close()
 """,
     ),
