@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import replace
 from typing import Any, Final, Literal, Self, TypeVar
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, override
 
 from pyathena.filesystem.listing import Entry, bucket_entry, directory_entry, info_entry, parents, summary_entry
 from pyathena.filesystem.listings_cache import ListingsCache
@@ -788,6 +788,14 @@ class S3Engine:
         self.listings.forget_below(bucket, "")
 
 
+class _Memory(io.BytesIO):
+    """Memory that is not closed when it is found in a cycle with views of it, about which Python would complain."""
+
+    @override
+    def __del__(self) -> None:
+        pass
+
+
 class _Assembled:
     """Bytes of an object, which are read in blocks."""
 
@@ -796,7 +804,7 @@ class _Assembled:
         self._progress = progress
         self._alone: bytes | None = b""
         # It hands out the memory that it was given: every block but the first is written once, into its place.
-        self._whole = io.BytesIO()
+        self._whole = _Memory()
         self._view = memoryview(b"")
 
     def __enter__(self) -> Self:
@@ -810,7 +818,7 @@ class _Assembled:
         self._progress.begin(stop - self._start)
         self._view.release()
         self._alone = b"" if alone else None
-        self._whole = io.BytesIO(b"" if alone else bytes(stop - self._start))
+        self._whole = _Memory(b"" if alone else bytes(stop - self._start))
         self._view = self._whole.getbuffer()
 
     async def take(self, answer: ObjectRange) -> None:

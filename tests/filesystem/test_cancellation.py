@@ -367,6 +367,7 @@ def test_a_read_that_fails_lets_go_of_the_memory_that_it_was_to_fill(
             made.append(weakref.ref(self))
 
     monkeypatch.setattr(io, "BytesIO", Watched)
+    monkeypatch.setattr("pyathena.filesystem.engine._Memory", Watched)
     world = make_world()
     world.transport.script.on("*", 3, Fail(NOT_AGAIN))
     with pytest.raises(S3ServerError):
