@@ -128,11 +128,6 @@ class Group(Generic[S, T]):
         self._failures: list[BaseException] = []  # as soon as there is one, no further item is begun
         self._tasks: list[Task[None]] = []
 
-    @property
-    def failed(self) -> bool:
-        """Whether a call, or the block, has failed."""
-        return bool(self._failures)
-
     def begin(self, items: Sequence[S], *, busy: int = 0) -> None:
         """Begin with the items, once, unless all is over already.
 

@@ -41,7 +41,6 @@ from pyathena.transport.values import (
     ObjectRef,
     PutOptions,
     PutResult,
-    let_go,
 )
 
 __all__ = ["DEFAULT_BLOCK_SIZE", "DEFAULT_PART_SIZE", "S3Engine", "as_prefix"]
@@ -802,42 +801,42 @@ class _Assembled:
     def __init__(self, start: int, progress: Progress) -> None:
         self._start = start
         self._progress = progress
-        self._alone: bytes | None = b""
+        self._alone = b""
         # It hands out the memory that it was given: every block but the first is written once, into its place.
-        self._whole = _Memory()
+        self._whole: _Memory | None = None
         self._view = memoryview(b"")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._let_go()  # a traceback may keep this
+
+    def _let_go(self) -> None:
         self._view.release()
-        del self._whole  # a traceback may keep this
+        self._whole = None
 
     def begin(self, stop: int, *, alone: bool) -> None:
         self._progress.begin(stop - self._start)
-        self._view.release()
-        self._alone = b"" if alone else None
-        self._whole = _Memory(b"" if alone else bytes(stop - self._start))
-        self._view = self._whole.getbuffer()
+        self._let_go()
+        if not alone:
+            self._whole = _Memory(bytes(stop - self._start))
+            self._view = self._whole.getbuffer()
 
     async def take(self, answer: ObjectRange) -> None:
-        if self._alone is None:
-            self._view[: answer.size] = answer.data
-        else:
+        if self._whole is None:
             self._alone = as_bytes(answer.data)
+        else:
+            self._view[: answer.size] = answer.data
         self._progress.advance(answer.size)
 
     async def fetch(self, pinned: PinnedObject, block: ByteRange) -> None:
-        assert block.stop is not None
-        # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
-        with self._view[block.start - self._start : block.stop - self._start] as place:
-            let_go(await pinned.fetch_whole(block.start, block.stop, place))
-        self._progress.advance(block.stop - block.start)
+        await pinned.fetch_into(self._view, self._start, block)
+        self._progress.advance(block.size or 0)
 
     def value(self) -> bytes:
         self._view.release()
-        return self._whole.getvalue() if self._alone is None else self._alone
+        return self._alone if self._whole is None else self._whole.getvalue()
 
 
 def _guess_type(key: str) -> str | None:

@@ -161,6 +161,15 @@ class PinnedObject:
             raise self._changed("InvalidRange", 416)
         return self._whole(answer, start, stop)
 
+    async def fetch_into(self, view: memoryview, begin: int, block: ByteRange) -> None:
+        """Read a block that is known to be within the object into its place in a view of the bytes from ``begin`` on.
+
+        All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
+        """
+        assert block.stop is not None
+        with view[block.start - begin : block.stop - begin] as place:
+            let_go(await self.fetch_whole(block.start, block.stop, place))
+
     def checked(self, answer: ObjectRange, start: int, stop: int) -> ObjectRange:
         """Return the answer; raise `S3ServerError` if bytes of the range are not there that the object has."""
         return self._whole(answer, start, min(stop, answer.object_size))
@@ -281,7 +290,7 @@ async def read_blocks(
 
     def suppose(size: int, etag: str, version_id: str | None) -> None:
         nonlocal reading, supposed
-        if reading is not None or not waits or early.failed:
+        if reading is not None or not waits:
             return
         with suppress(S3PreconditionError, ValueError):  # the answer will say so, if it is true
             reading = pinned.supposed(etag, size, version_id)
@@ -303,9 +312,11 @@ async def read_blocks(
             if pinned.etag is not None and pinned.size is not None:
                 reading = pinned
                 early.begin(others(pinned.size), busy=1)
-            with knowing_early(listen):
-                answer = await pinned.fetch(start, stop)
-            waits = False
+            try:
+                with knowing_early(listen):
+                    answer = await pinned.fetch(start, stop)
+            finally:
+                waits = False
             if reading is not None:
                 if supposed != pinned.identity:
                     raise _MisledError
@@ -335,13 +346,12 @@ async def read_parallel(
 ) -> None:
     """Read as many bytes as the view holds into it, from ``start`` on, in parallel ranges of ``block_size`` bytes."""
 
-    async def fetch(piece: ByteRange) -> None:
-        assert piece.stop is not None
-        # All views of it are let go here: one that a thread still had would make BytesIO hand out a copy.
-        with view[piece.start - start : piece.stop - start] as place:
-            let_go(await pinned.fetch_whole(piece.start, piece.stop, place))
-
-    await run_all(runtime, fetch, split_range(start, start + view.nbytes, block_size), limit)
+    await run_all(
+        runtime,
+        lambda piece: pinned.fetch_into(view, start, piece),
+        split_range(start, start + view.nbytes, block_size),
+        limit,
+    )
 
 
 class _Span:
