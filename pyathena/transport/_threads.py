@@ -8,17 +8,19 @@ loop all at once. The threads are those of a `ThreadPoolExecutor`, which knows h
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, Final, Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
-__all__ = ["Job", "Threads"]
+__all__ = ["Job", "Threads", "interpreter_ends"]
 
 T = TypeVar("T")
 
@@ -118,6 +120,8 @@ class Threads:
         self._running: set[Job[Any]] = set()
         self._mails: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mail] = WeakKeyDictionary()
         self._ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._process = os.getpid()
+        _LIVING.add(self)
 
     def submit(self, call: Callable[[bool], T], loop: asyncio.AbstractEventLoop) -> Job[T]:
         """Let ``call`` be called when its turn comes, with the context variables of the caller.
@@ -189,3 +193,45 @@ class Threads:
     def close(self) -> None:
         """Let the threads end when they have nothing more to do."""
         self._executor.shutdown(wait=False)
+
+    def running_loops(self) -> list[asyncio.AbstractEventLoop]:
+        """Return the loops that were served and run, in this process."""
+        if self._process != os.getpid():  # a forked child has the loops, but not the threads that run them
+            return []
+        return [loop for loop in list(self._mails) if loop.is_running()]
+
+
+# --- the end of the interpreter ------------------------------------------------------------------
+
+_PASSES: Final = 20
+"""An answer is passed on from task to task, up to the thread that waits for it; each step takes a pass of the loop."""
+
+_LIVING: Final[WeakSet[Threads]] = WeakSet()
+
+_ENDS: Final = threading.Event()
+
+with suppress(AttributeError, RuntimeError):  # it is no public function; or the interpreter ends already
+    threading._register_atexit(_ENDS.set)  # type: ignore[attr-defined]  # as concurrent.futures does, for the same moment
+
+
+def interpreter_ends() -> bool:
+    """Tell whether the main thread has ended, so that executors take nothing any more."""
+    return _ENDS.is_set()
+
+
+@atexit.register
+def _settle() -> None:
+    """Let loops of other threads pass on what they were handed last, so that nothing is pending there.
+
+    Our threads have ended by now. What is left are daemons, such as the thread of fsspec's loop, and those that wait
+    for it: one that is busy while the interpreter is taken down may crash it, says
+    https://github.com/python/cpython/issues/110052.
+    """
+    passed = threading.Event()
+    for loop in {loop for threads in list(_LIVING) for loop in threads.running_loops()}:
+        for _ in range(_PASSES):
+            passed.clear()
+            with suppress(RuntimeError):  # the loop was closed
+                loop.call_soon_threadsafe(passed.set)
+            if not passed.wait(1):  # or something blocks it
+                break

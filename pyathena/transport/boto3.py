@@ -24,7 +24,7 @@ from pyathena.transport._boto3_client import ClientOptions, S3ClientLike, check_
 from pyathena.transport._boto3_errors import translated
 from pyathena.transport._boto3_fast_path import FastPath
 from pyathena.transport._boto3_requests import Boto3Requests
-from pyathena.transport._threads import Job, Threads
+from pyathena.transport._threads import Job, Threads, interpreter_ends
 from pyathena.transport.carrying import ClientFacts, OperationsTransport, outcome
 from pyathena.transport.errors import S3ClosedError, S3Error
 from pyathena.transport.operations import ExpectedBytes, Operation
@@ -333,6 +333,8 @@ class ThreadedBoto3Transport(_Boto3Transport):
         try:
             return await (asyncio.shield(job.answer) if write else job.answer)
         except BaseException as interruption:
+            if isinstance(interruption, S3Error) and interpreter_ends():
+                interruption.retryable = False  # there is no thread for another attempt
             started = not threads.withdraw(job)
             abandonment.abandon()
             job.drop(let_go)
@@ -360,7 +362,7 @@ class ThreadedBoto3Transport(_Boto3Transport):
             try:
                 return state.threads, state.threads.submit(partial(self._run, state, function, abandonment), loop)
             except RuntimeError as error:
-                raise S3Error(f"No thread can be started: {error}", retryable=True) from error
+                raise S3Error(f"No thread can be started: {error}", retryable=not interpreter_ends()) from error
 
     @override
     async def _all_ended(self, state: _ProcessState) -> None:
