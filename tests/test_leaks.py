@@ -314,6 +314,19 @@ file.write(bytes(11 * 2**20))
     fs.close()
 
 
+def test_a_call_while_the_interpreter_ends_fails_at_once() -> None:
+    program = """
+@atexit.register
+def too_late():
+    fs = AioS3FileSystem(key="key", secret="secret", endpoint_url="http://127.0.0.1:1", max_concurrency=1)
+    for _ in range(3):  # more often than there are threads
+        with suppress(OSError):
+            fs.info("bucket/key")
+            raise AssertionError
+"""
+    ends_cleanly(program, "", *STRICT, within=5)
+
+
 IN_FLIGHT = {
     "a coroutine": (
         1,

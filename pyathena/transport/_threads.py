@@ -144,9 +144,13 @@ class Threads:
         try:
             self._executor.submit(self._shift)
         except RuntimeError:
-            # The shift was queued all the same, and a thread that is there may come to it.
-            self.withdraw(job)
-            raise
+            with self._lock:
+                self._shifts -= 1
+                comes = self._shifts > 0 and not interpreter_ends()  # a thread that is there, to this job as to others
+            if not comes and self.withdraw(job):
+                with self._lock, suppress(ValueError):
+                    self._waiting.remove(job)
+                raise
         return job
 
     def withdraw(self, job: Job[Any]) -> bool:
@@ -162,7 +166,8 @@ class Threads:
         while True:
             with self._lock:
                 if not self._waiting:
-                    self._shifts -= 1
+                    # One whose thread could not be started was queued all the same, and does not count.
+                    self._shifts = max(0, self._shifts - 1)
                     return
                 job = self._waiting.popleft()
             if job.claim():

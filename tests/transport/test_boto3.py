@@ -543,25 +543,44 @@ def test_making_a_client_does_not_hold_up_the_event_loop(gate: Gate) -> None:
     assert slow.was_told
 
 
+def cannot_start(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_a_request_that_gets_no_thread_may_be_repeated_and_is_never_sent(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cannot_start(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+    async def program(transport: ThreadedBoto3Transport) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", cannot_start)
+            for _ in range(3):  # more often than there are threads
+                with pytest.raises(S3Error, match="can't start new thread") as caught:
+                    await transport.head_object(REF)
+                assert type(caught.value) is S3Error
+                assert caught.value.retryable
+        gate.opened.set()
+        await asyncio.wait_for(asyncio.gather(*[transport.head_object(REF) for _ in range(5)]), 10)
+        assert gate.total == 5
+        assert transport.peak_in_flight <= 2
 
+    with transport_to(gate, max_concurrency=2) as transport:
+        asyncio.run(program(transport))
+
+
+def test_a_request_that_gets_no_thread_of_its_own_is_sent_by_one_that_is_there(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def program(transport: ThreadedBoto3Transport) -> None:
         first = asyncio.create_task(transport.head_object(REF))
         await asyncio.to_thread(gate.until_waiting, 1)
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", cannot_start)
-            with pytest.raises(S3Error, match="can't start new thread") as caught:
-                await transport.head_object(REF)
-        assert type(caught.value) is S3Error
-        assert caught.value.retryable
-        gate.opened.set()
-        await first
-        await transport.head_object(REF)  # behind it, in the same thread
-        assert gate.total == 2
+            others = [asyncio.create_task(transport.head_object(REF)) for _ in range(3)]
+            await asyncio.sleep(0.01)
+            gate.opened.set()
+            await asyncio.wait_for(asyncio.gather(first, *others), 10)
+        assert gate.total == 4
+        await asyncio.wait_for(asyncio.gather(*[transport.head_object(REF) for _ in range(4)]), 10)
 
     with transport_to(gate, max_concurrency=2) as transport:
         asyncio.run(program(transport))
