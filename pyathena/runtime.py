@@ -152,11 +152,8 @@ class Group(Generic[S, T]):
         """Stop the calls, and raise this at the end, unless something failed before."""
         self._failures.append(error)
         if len(self._failures) == 1:  # once: a second cancellation would break off what the others clean up
-            self._cancel()
-
-    def _cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+            for task in self._tasks:
+                task.cancel()
 
     async def _work(self) -> None:
         for index in self._indexes:
@@ -174,14 +171,12 @@ class Group(Generic[S, T]):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
             if error is not None:
-                self._failures.append(error)
-                self._cancel()
+                self.fail(error)
             else:
                 for task in self._tasks:
                     await task.wait()
         except BaseException as interruption:
-            self._failures.append(interruption)
-            self._cancel()
+            self.fail(interruption)
             raise
         finally:
             await settle_all(self._tasks)
@@ -575,7 +570,7 @@ class ThreadRuntime:
         context = contextvars.copy_context()  # not that of whatever calls it
 
         def call(*args: P.args, **kwargs: P.kwargs) -> None:
-            context.run(function, *args, **kwargs)
+            context.copy().run(function, *args, **kwargs)  # one that somebody is in cannot be entered
 
         return call
 

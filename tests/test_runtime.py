@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pytest
 from typing_extensions import override
 
-from pyathena.runtime import AsyncioRuntime, Runtime, Task, ThreadRuntime, drive, run_all, settle_all
+from pyathena.runtime import AsyncioRuntime, Group, Runtime, Task, ThreadRuntime, drive, run_all, settle_all
 
 T = TypeVar("T")
 
@@ -134,6 +134,30 @@ def test_a_failure_cancels_the_others_and_waits_for_them() -> None:
     async def program() -> None:
         with pytest.raises(OSError, match="zero"):
             await run_all(AsyncioRuntime(), step, range(4), 4)
+        assert sorted(ended) == [1, 2, 3]
+
+    asyncio.run(program())
+
+
+def test_a_block_that_fails_behind_one_of_its_calls_lets_the_others_clean_up() -> None:
+    ended = []
+
+    async def step(number: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            ended.append(number)
+
+    async def program() -> None:
+        with pytest.raises(ValueError, match="block"):
+            async with Group(AsyncioRuntime(), step, 4) as group:
+                group.begin(range(1, 4))
+                await asyncio.sleep(0)
+                group.fail(OSError("zero"))
+                await asyncio.sleep(0)
+                raise ValueError("block")
         assert sorted(ended) == [1, 2, 3]
 
     asyncio.run(program())

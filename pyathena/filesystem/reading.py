@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from threading import Lock
 from typing import Final, Protocol, TypeVar
 
 from pyathena.filesystem.planning import split_range
@@ -137,6 +138,8 @@ class PinnedObject:
             )
         except S3InvalidRangeError as error:
             # On an empty object every range is invalid.
+            if self.etag is not None and self.size is not None and start < self.size:
+                raise self._changed(error.code, error.status) from error
             size = 0 if start == 0 else error.object_size
             if size is None:
                 await self.head()
@@ -277,6 +280,8 @@ async def read_blocks(
     reading: PinnedObject | None = None
     supposed = pinned.identity
     waits = True  # for the first block; what is told later is of no more use
+    deciding = Lock()  # it may be told in any thread, and more than once
+    refused: BaseException | None = None  # what somebody who is told of the size raised
 
     async def fetch(block: ByteRange) -> None:
         await blocks.fetch(reading or pinned, block)
@@ -289,16 +294,18 @@ async def read_blocks(
     early = Group(runtime, fetch, limit)
 
     def suppose(size: int, etag: str, version_id: str | None) -> None:
-        nonlocal reading, supposed
-        if reading is not None or not waits:
-            return
-        with suppress(S3PreconditionError, ValueError):  # the answer will say so, if it is true
-            reading = pinned.supposed(etag, size, version_id)
-            supposed = reading.identity
-            try:
-                early.begin(others(size), busy=1)
-            except BaseException as error:
-                early.fail(error)
+        nonlocal reading, supposed, refused
+        with deciding:
+            if reading is not None or not waits:
+                return
+            with suppress(S3PreconditionError, ValueError):  # the answer will say so, if it is true
+                reading = pinned.supposed(etag, size, version_id)
+                supposed = reading.identity
+                try:
+                    early.begin(others(size), busy=1)
+                except BaseException as error:
+                    refused = error
+                    early.fail(error)
 
     relayed = runtime.relay(suppose)
 
@@ -316,7 +323,8 @@ async def read_blocks(
                 with knowing_early(listen):
                     answer = await pinned.fetch(start, stop)
             finally:
-                waits = False
+                with deciding:
+                    waits = False
             if reading is not None:
                 if supposed != pinned.identity:
                     raise _MisledError
@@ -325,6 +333,8 @@ async def read_blocks(
                 early.grow()
                 return
     except _MisledError:
+        if refused is not None and not isinstance(refused, (MemoryError, OverflowError)):  # of a size that is not true
+            raise refused from None
         reading = None
     rest = others(start if answer is None else answer.object_size)
     if answer is not None:

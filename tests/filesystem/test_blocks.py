@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -24,11 +25,12 @@ from pyathena.transport import (
     ObjectRef,
     S3InvalidRangeError,
     S3PermissionError,
+    S3PreconditionError,
     S3ServerError,
 )
 from pyathena.transport.delegating import DelegatingTransport
 from pyathena.transport.retrying import sleep_anywhere
-from pyathena.transport.told import tell_object
+from pyathena.transport.told import knowing_early, tell_object
 
 T = TypeVar("T")
 
@@ -181,6 +183,37 @@ def test_an_object_that_is_replaced_after_it_was_told_of_is_read_as_it_is_now(ot
     asyncio.run(program())
 
 
+class ReplacedBehindHead:
+    """Puts a shorter object in the place of one whose size was just told."""
+
+    def __init__(self, inner: Any, data: bytes) -> None:
+        self.inner = inner
+        self.data = data
+
+    async def happen(self, _: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        answer = await send()
+        await self.inner.put_object(REF, self.data)
+        return answer
+
+
+@pytest.mark.parametrize("make", [AioS3FileSystem, S3FileSystem])
+@pytest.mark.parametrize("compare_only", [False, True])
+@pytest.mark.parametrize("size", [0, BLOCK // 2])
+def test_an_object_that_became_shorter_than_where_its_end_was_asked_for_is_another(
+    make: Any, size: int, *, compare_only: bool
+) -> None:
+    for given, expected in ({}, None), ({"on_replaced": "reopen"}, DATA[:size]):
+        transport = make_transport()
+        transport.script.on("head_object", 1, ReplacedBehindHead(transport.inner, DATA[:size]))
+        fs = make(transport=transport, default_block_size=BLOCK, local_expiry_check=compare_only, **given)
+        if expected is None:
+            with pytest.raises(S3PreconditionError, match="was replaced"):
+                fs.cat_file("bucket/key", start=-BLOCK // 2)
+        else:
+            assert fs.cat_file("bucket/key", start=-BLOCK // 2) == expected
+        fs.close()
+
+
 LENGTH = len(DATA) - BLOCK - BLOCK // 2
 
 
@@ -221,6 +254,72 @@ def test_what_is_told_of_is_not_relied_on_where_a_layer_hands_out_something_else
         sync = S3FileSystem(transport=transport, default_block_size=BLOCK)
         assert sync.cat_file("bucket/key", **options) == DATA[:LENGTH]
         sync.close()
+
+
+class FullAtFirst(Callback):
+    failed = False
+
+    @override
+    def set_size(self, size: int) -> None:
+        if not self.failed:
+            self.failed = True
+            raise OSError("the disk for progress bars is full")
+
+
+def test_what_a_callback_raises_is_not_lost_where_what_was_told_is_not_true() -> None:
+    memory = InMemoryTransport(buckets=["bucket"])
+    drive(memory.put_object(REF, DATA))
+    fs = S3FileSystem(transport=Shortens(memory, beside=3 * len(DATA)), default_block_size=BLOCK)
+    with pytest.raises(OSError, match="is full"):
+        fs.cat_file("bucket/key", callback=FullAtFirst())
+
+
+class TellsBeside(DelegatingTransport):
+    """Tells of the object in a thread of its own, as one may that sends a request twice."""
+
+    def __init__(self, inner: InMemoryTransport, begun: threading.Event, *, alone: bool) -> None:
+        super().__init__(inner)
+        self.begun = begun
+        self.alone = alone
+        self.threads: list[threading.Thread] = []
+
+    @override
+    async def _ask(self, call: Call, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if call.operation != "get_object_range" or self.threads:
+            return await send()
+        tell = partial(tell_object, len(DATA), f'"{hashlib.md5(DATA).hexdigest()}"', None)
+        self.threads.append(threading.Thread(target=contextvars.copy_context().run, args=(tell,)))
+        self.threads[0].start()
+        assert self.begun.wait(10)
+        if self.alone:
+            with knowing_early(lambda *_: None):
+                return await send()
+        return await send()
+
+
+class Slow(Callback):
+    """Takes its time to learn the size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    @override
+    def set_size(self, size: int) -> None:
+        self.begun.set()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_without_a_loop_it_may_be_told_in_any_thread_while_the_first_block_comes(*, alone: bool) -> None:
+    memory = InMemoryTransport(buckets=["bucket"])
+    drive(memory.put_object(REF, DATA))
+    callback = Slow()
+    transport = TellsBeside(memory, callback.begun, alone=alone)
+    fs = S3FileSystem(transport=transport, default_block_size=BLOCK)
+    assert fs.cat_file("bucket/key", callback=callback) == DATA
+    transport.threads[0].join()
+    fs.close()
 
 
 class Full(Callback):
