@@ -154,7 +154,7 @@ class FastPath:
         proxies = get_environ_proxies(endpoint) if config.proxies is None else config.proxies
         if config.client_cert is not None or urlsplit(endpoint).scheme in proxies:
             raise StepAside("a client certificate or a proxy is configured")
-        if (config.retries or {}).get("total_max_attempts", 1) > 1:
+        if (config.retries or {}).get("total_max_attempts") != 1:
             raise StepAside("botocore is to retry")
         if verify is not None and verify is not True and not (isinstance(verify, str) and os.path.isfile(verify)):
             raise StepAside("certificates are not verified, or by a directory")

@@ -15,7 +15,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -168,6 +168,8 @@ class Operation(Generic[T]):
         key: what it is about.
         params: what it asks, by S3's names, ``Bucket`` and ``Key`` included. ``Body`` is any contiguous buffer.
         read: tells what an answer means.
+        quiet: of a delete: S3 need not tell what it did, only what it did not. That is to be asked only where the
+            answer's document is looked at: parsed by botocore it cannot be told from one that says nothing of deletes.
     """
 
     method: str
@@ -175,6 +177,7 @@ class Operation(Generic[T]):
     key: str | None
     params: dict[str, Any] = field(repr=False)  # which may hold the caller's key
     read: Callable[[Answer], T]
+    quiet: bool = False
 
     @property
     def name(self) -> str:
@@ -414,14 +417,15 @@ class Operations:
     def delete_objects(self, bucket: str, keys: Sequence[ObjectKey], options: DeleteOptions) -> Operation[DeleteResult]:
         check_delete_keys(keys)
         named = [{"Key": k.key, **({} if k.version_id is None else {"VersionId": k.version_id})} for k in keys]
-        return self._operation(
+        operation = self._operation(
             "delete_objects",
             bucket,
             None,
             options,
             lambda answer: _delete_result(bucket, keys, answer, quiet=options.quiet),
-            Delete={"Objects": named, "Quiet": options.quiet},
+            Delete={"Objects": named},
         )
+        return replace(operation, quiet=options.quiet)
 
     # --- listing ---------------------------------------------------------------------------------
 
@@ -781,7 +785,9 @@ def _version_page(answer: Answer) -> VersionPage:
 
 
 def _delete_result(bucket: str, keys: Sequence[ObjectKey], answer: Answer, *, quiet: bool) -> DeleteResult:
-    if quiet and not answer.get("Errors"):
+    # Who has looked at the document says that there are no errors; botocore's silence may be that of anything.
+    brief = quiet and "Errors" in answer
+    if brief and not answer["Errors"]:
         return DeleteResult()
     gone, failed = (
         {(entry.get("Key"), entry.get("VersionId") or None): entry for entry in answer.get(kind, ())}
@@ -789,12 +795,14 @@ def _delete_result(bucket: str, keys: Sequence[ObjectKey], answer: Answer, *, qu
     )
     deleted: list[DeletedObject] = []
     errors: list[DeleteError] = []
+    nobodys = set(failed)
     for key in keys:
         named = key.key, key.version_id
         if named not in gone and named not in failed and key.version_id in (None, "null"):
             # The version that is called null is answered with or without that word, by server.
             named = key.key, None if key.version_id == "null" else "null"
-        if quiet and named not in failed:
+        nobodys.discard(named)
+        if brief and named not in failed:
             continue
         entry = gone.get(named)
         if entry is not None and named not in failed:  # of a key in both, the error counts
@@ -803,8 +811,8 @@ def _delete_result(bucket: str, keys: Sequence[ObjectKey], answer: Answer, *, qu
         else:
             told = failed.get(named, {"Code": "NoAnswer", "Message": "S3's answer does not name this key"})
             errors.append(DeleteError(key.key, key.version_id, told.get("Code", ""), told.get("Message", "")))
-    if quiet and len(errors) < len(failed):  # whose they are is not known, so that none may count as deleted
-        told = next(iter(failed.values()))
+    if brief and nobodys:  # whose they are is not known, so that none may count as deleted
+        told = failed[nobodys.pop()]
         raise S3ServerError(
             f"The answer tells of a failure with a key that was not named: {told.get('Message')}",
             code=told.get("Code"),

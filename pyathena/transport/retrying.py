@@ -466,7 +466,10 @@ class RetryingTransport(S3Transport):
             if not await attempts.again(_as_error(later, bucket)):
                 break
             left = [ObjectKey(error.key, error.version_id) for error in later]
-        answers = [told.get(key) for key in keys]  # what was deleted quietly is not told
+        answers = [told.pop(key, None) or (None if options.quiet else _not_named(key)) for key in keys]
+        nobodys = [each for each in told.values() if isinstance(each, DeleteError)]
+        if nobodys:  # whose they are is not known, so that none may count as deleted
+            raise _as_error(nobodys, bucket, retryable=False)
         return DeleteResult(
             tuple(each for each in answers if isinstance(each, DeletedObject)),
             tuple(each for each in answers if isinstance(each, DeleteError)),
@@ -875,11 +878,17 @@ def _is_for_the_moment(error: DeleteError) -> bool:
     return error.code in _THROTTLED_KEYS or error.code in _FAILED_KEYS
 
 
-def _as_error(errors: Sequence[DeleteError], bucket: str) -> S3Error:
+def _not_named(key: ObjectKey) -> DeleteError:
+    return DeleteError(key.key, key.version_id, "NoAnswer", "S3's answer does not name this key")
+
+
+def _as_error(errors: Sequence[DeleteError], bucket: str, retryable: bool | None = None) -> S3Error:
     """Make of errors of single keys one of the request."""
     slow = next((error for error in errors if error.code in _THROTTLED_KEYS), None)
     kind, told = (S3ServerError, errors[0]) if slow is None else (S3ThrottledError, slow)
-    return kind(told.message, code=told.code, operation="DeleteObjects", bucket=bucket, key=told.key)
+    return kind(
+        told.message, code=told.code, operation="DeleteObjects", bucket=bucket, key=told.key, retryable=retryable
+    )
 
 
 def _unknown(refusal: S3Error, why: str) -> S3Error:

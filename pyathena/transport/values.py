@@ -236,7 +236,7 @@ class DeleteOptions(RequestOptions):
     """Options of DeleteObjects.
 
     Args:
-        quiet: nobody wants to know what was deleted, only what was not: S3 does not tell it then.
+        quiet: nobody wants to know what was deleted, only what was not: S3 need not tell it then.
     """
 
     quiet: bool = False

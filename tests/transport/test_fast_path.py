@@ -39,6 +39,7 @@ from pyathena.runtime import drive
 from pyathena.transport import (
     BlockingBoto3Transport,
     ByteRange,
+    DeleteOptions,
     GetOptions,
     MultipartUpload,
     ObjectKey,
@@ -366,6 +367,9 @@ def test_a_client_that_was_given_does_all_itself() -> None:
         {"client_kwargs": {"verify": False}},
         {"client_kwargs": {"verify": "/no/such/directory"}},
         {"config_kwargs": {"client_cert": "/no/such/file"}},
+        {"config_kwargs": {"retries": {"mode": "standard"}}},
+        {"config_kwargs": {"retries": {"mode": "legacy"}}},
+        {"config_kwargs": {"retries": {"max_attempts": 1}}},
     ],
     ids=repr,
 )
@@ -975,6 +979,16 @@ def test_keys_that_were_not_deleted_are_told_of_also_where_they_come_first() -> 
     assert server.ways == ["boto3", "fast"]
     assert results[0] == results[1]
     assert [error.code for error in results[1].errors] == ["AccessDenied"]
+
+
+@pytest.mark.parametrize("page", [b"<html><body>Sign in</body></html>", b"", b"<ListBucketResult/>"])
+def test_a_page_that_says_nothing_of_deletes_is_not_taken_for_success(page: bytes) -> None:
+    with serving(lambda *_: answer(200, page)) as server, blocking(server.url) as transport:
+        delete = transport.delete_objects("bucket", [ObjectKey("key")], options=DeleteOptions(quiet=True))
+        assert [error.code for error in drive(delete).errors] == ["NoAnswer"]
+        with pytest.raises(S3Error):
+            drive(transport.delete_objects("bucket", [ObjectKey("key")], options=DeleteOptions(quiet=True)))
+    assert server.ways == ["boto3", "fast"]
 
 
 @pytest.mark.parametrize(

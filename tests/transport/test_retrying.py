@@ -1001,6 +1001,29 @@ def test_keys_that_are_gone_at_last_are_no_errors_though_that_is_not_told() -> N
     assert [(args[1], given["options"].quiet) for args, given in scripted.arguments] == [(KEYS, True), (KEYS[:1], True)]
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_failure_with_a_key_that_was_not_named_is_not_lost_among_retries(*, quiet: bool) -> None:
+    def fails(code: str) -> Step:
+        async def step(_: Call, __: dict[str, Any]) -> DeleteResult:
+            return DeleteResult(errors=(DeleteError("a", "null", code, "words"),))
+
+        return step
+
+    options = DeleteOptions(quiet=quiet)
+    scripted = Scripted(fails("SlowDown"), fails("AccessDenied"))
+    with pytest.raises(S3ServerError, match="words") as caught:
+        drive(retrying(scripted).delete_objects("bucket", [ObjectKey("a")], options=options))
+    assert (caught.value.code, caught.value.retryable) == ("AccessDenied", False)
+
+
+def test_a_key_that_no_answer_names_is_not_taken_for_deleted() -> None:
+    async def names_nobody(_: Call, __: dict[str, Any]) -> DeleteResult:
+        return DeleteResult()
+
+    scripted = Scripted(some_fail(a="SlowDown"), names_nobody)
+    assert drive(retrying(scripted).delete_objects("bucket", KEYS[:1])).errors[0].code == "NoAnswer"
+
+
 def test_keys_that_go_on_failing_are_told_of_with_their_last_errors() -> None:
     scripted = Scripted(*[some_fail(a="InternalError")] * 9)
     result = drive(retrying(scripted).delete_objects("bucket", KEYS))

@@ -269,7 +269,8 @@ def test_a_request_is_what_botocore_sends(operation: Operation[Any]) -> None:
     body = theirs.body.read() if hasattr(theirs.body, "read") else theirs.body or b""
     if operation.method == "delete_objects":
         assert named_in(bytes(ours.body or b"")) == named_in(body) == named_by(operation)
-        assert is_quiet(bytes(ours.body or b"")) == is_quiet(body) == operation.params["Delete"]["Quiet"]
+        assert is_quiet(bytes(ours.body or b"")) == operation.quiet
+        assert not is_quiet(body)  # botocore does not tell a quiet answer from one that says nothing of deletes
     else:
         assert (ours.body or b"") == body
 
@@ -657,7 +658,10 @@ def test_an_answer_to_a_delete_means_what_it_means_to_botocore(
             body += f"<Error><Key>{text}</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
     document = f"{body}</DeleteResult>".encode()
     operation = TABLE.delete_objects("bucket", [ObjectKey(key) for key, _, _ in told], DeleteOptions(quiet=quiet))
-    assert operation.meaning(delete_answer(document)) == by_botocore(operation, document)
+    theirs = by_botocore(operation, document)
+    if quiet:  # who is not named is deleted, then
+        theirs = DeleteResult(errors=tuple(each for each in theirs.errors if each.code != "NoAnswer"))
+    assert operation.meaning(delete_answer(document)) == theirs
     assert not is_error(document)
 
 
@@ -714,7 +718,7 @@ def test_a_header_that_is_not_what_its_name_says_is_an_error(name: str) -> None:
 
 def quietly(keys: list[ObjectKey], *errors: dict[str, str]) -> DeleteResult:
     operation = TABLE.delete_objects("bucket", keys, DeleteOptions(quiet=True))
-    return operation.meaning({"Errors": list(errors)} if errors else {})
+    return operation.meaning({"Deleted": [], "Errors": list(errors)})
 
 
 def test_of_a_quiet_delete_only_what_failed_is_told() -> None:
@@ -730,3 +734,17 @@ def test_of_a_quiet_delete_a_failure_whose_key_is_not_known_is_not_taken_for_non
     with pytest.raises(S3ServerError, match="later") as caught:
         quietly([ObjectKey("a")], {"Key": "another", "Code": "SlowDown", "Message": "later"})
     assert (caught.value.bucket, caught.value.code, caught.value.retryable) == ("bucket", "SlowDown", False)
+
+
+def test_of_a_quiet_delete_one_failure_may_be_that_of_two_keys_and_hides_no_other() -> None:
+    refusal = {"Code": "AccessDenied", "Message": "no"}
+    keys = [ObjectKey("a"), ObjectKey("a", "null")]
+    assert len(quietly(keys, {"Key": "a", "VersionId": "null", **refusal}).errors) == 2
+    with pytest.raises(S3ServerError, match="no"):
+        quietly(keys, {"Key": "a", "VersionId": "null", **refusal}, {"Key": "another", **refusal})
+
+
+def test_silence_as_botocore_tells_it_is_no_success() -> None:
+    operation = TABLE.delete_objects("bucket", [ObjectKey("a")], DeleteOptions(quiet=True))
+    assert [error.code for error in operation.meaning({}).errors] == ["NoAnswer"]
+    assert operation.meaning({"Deleted": [{"Key": "a"}]}) == DeleteResult()

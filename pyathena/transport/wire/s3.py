@@ -194,7 +194,7 @@ def prepare(operation: Operation[Any]) -> Request | None:
         elif name == "SSECustomerKey":
             headers |= _customer_key(value)
         else:
-            body = _delete_document(value)
+            body = _delete_document(value, quiet=operation.quiet)
             if body is None:
                 return None
     for name, text in headers.items():
@@ -226,11 +226,11 @@ def _customer_key(key: bytes) -> dict[str, str]:
     }
 
 
-def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
+def _delete_document(delete: Mapping[str, Any], *, quiet: bool) -> bytes | None:
     """Return the body of DeleteObjects; None if a key holds what XML cannot, or more is asked than to delete keys."""
     objects: Sequence[Mapping[str, str]] = delete["Objects"]
     names = set().union(*objects)
-    if not delete.keys() <= {"Objects", "Quiet"} or not names <= {"Key", "VersionId"}:
+    if not delete.keys() <= {"Objects"} or not names <= {"Key", "VersionId"}:
         return None
     every = "".join([text for named in objects for text in named.values()])  # to look at once: they are many
     if _NO_XML.search(every):
@@ -239,7 +239,7 @@ def _delete_document(delete: Mapping[str, Any]) -> bytes | None:
         document = "".join([f"<Object><Key>{named['Key']}</Key></Object>" for named in objects])
     else:
         document = "".join(map(_object_to_delete, objects))
-    if delete.get("Quiet"):
+    if quiet:
         document += "<Quiet>true</Quiet>"
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{document}</Delete>'
