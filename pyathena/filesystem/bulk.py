@@ -81,20 +81,34 @@ async def run_pairs(
 
 def local_sources(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, recursive: bool, maxdepth: int | None
-) -> tuple[list[str], str | list[str]]:
-    """Expand local paths to the files that they mean; return these, and the paths as fsspec writes them."""
-    local = LocalFileSystem()
+) -> tuple[list[str], str | list[str], bool]:
+    """Expand local paths to the files that they mean.
+
+    Returns:
+        These files, the paths as fsspec writes them, and whether that is one path which is a pattern: what has just
+        this name comes first.
+    """
+    local: Any = LocalFileSystem()  # fsspec has no types
     single = isinstance(path, (str, os.PathLike))
     asked: Any = make_path_posix(path) if single else [make_path_posix(each) for each in path]  # type: ignore[union-attr]  # no single path
     if single and trailing_sep(os.fspath(path)) and not asked.endswith("/"):  # type: ignore[arg-type]  # one path
         asked += "/"
+    each_asked = [asked] if single else asked
+    named = [each for each in each_asked if has_magic(each) and os.path.lexists(each)]
+    others = [each for each in each_asked if each not in named]
+    pattern = single and has_magic(asked) and not named
+    expanded = {name.rstrip("/") or "/" for name in named}
+    if recursive:
+        expanded.update(*[local.find(name, maxdepth=maxdepth, withdirs=True) for name in expanded])
     try:
-        found = [os.fspath(each) for each in local.expand_path(asked, recursive=recursive, maxdepth=maxdepth)]
+        if others:
+            expanded.update(local.expand_path(others, recursive=recursive, maxdepth=maxdepth))
     except FileNotFoundError:
         raise FileNotFoundError(f"no such local file: {path!r}") from None
-    if single and (not recursive or (maxdepth and has_magic(asked))):
+    found = sorted(os.fspath(each) for each in expanded)
+    if single and (not recursive or (maxdepth and pattern)):
         found = [each for each in found if not os.path.isdir(each)]
-    return found, asked
+    return found, asked, pattern
 
 
 def files_of(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -371,6 +371,11 @@ class AioS3CompressedFile:
         await self._handle.close()
         self._forget()
 
+    async def commit(self) -> None:
+        """Close the file, and make the object appear also where it is held back (``autocommit=False``). Idempotent."""
+        await self.close()
+        await self._handle.commit()
+
     async def discard(self) -> None:
         """Close the file and drop what was written: no object appears. Idempotent."""
         self._compressor = None
@@ -530,6 +535,11 @@ class _CompressedFile(io.BufferedIOBase):
             self.discard()
             raise
         self._file.close()
+
+    def commit(self) -> None:
+        """Close the file, and make the object appear also where it is held back (``autocommit=False``). Idempotent."""
+        self.close()
+        self._file.commit()
 
     def discard(self) -> None:
         """Close the file and drop what was written: no object appears. Idempotent."""

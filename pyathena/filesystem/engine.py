@@ -17,7 +17,7 @@ from typing_extensions import Buffer, override
 
 from pyathena.filesystem.listing import Entry, bucket_entry, directory_entry, info_entry, parents, summary_entry
 from pyathena.filesystem.listings_cache import ListingsCache
-from pyathena.filesystem.options import Arguments, complete_options, part_options
+from pyathena.filesystem.options import Arguments, complete_options, part_options, request_options
 from pyathena.filesystem.paths import join, object_ref, split, split_object, split_version
 from pyathena.filesystem.planning import MergedRange, equal_part_size, merge_ranges, resolve, split_range
 from pyathena.filesystem.progress import Progress
@@ -592,7 +592,7 @@ class S3Engine:
             done = await run_all(self.runtime, lambda part: send(upload, *part), parts, self.limit(max_concurrency))
             return await self.transport.complete_multipart_upload(upload, done, options=complete_options(options))
         except BaseException:
-            await abort_upload(self.transport, self.runtime, upload, self.arguments.request())
+            await abort_upload(self.transport, self.runtime, upload, request_options(options))
             raise
 
     def writer(

@@ -207,6 +207,7 @@ class Face:
         in_transaction = self._intrans
         writer.deferred = in_transaction if autocommit is None else not autocommit
         if writer.deferred and in_transaction:
+            writer.of_transaction = True
             self.transaction.files.append(DeferredFile(writer, self._run))
 
     def _refuse_in_synchronous_transaction(self) -> None:
@@ -1041,7 +1042,8 @@ class Face:
         copied = await run_pairs(self._engine, copy, pairs, None)
         if recursive and maxdepth is None and pairs:
             # What marks the directory, and is no object of its own, was not copied and goes too.
-            copied += await self._engine.markers(strip_protocol(path1))
+            for each in [path1] if _is_path(path1) else path1:
+                copied += await self._engine.markers(strip_protocol(each))
         await self._engine.remove(copied)
 
     async def _merge(self, path: Path, filelist: Sequence[Path], **kwargs: Any) -> None:
@@ -1116,12 +1118,12 @@ class Face:
         target: Any = strip_protocol(rpath) if _is_path(rpath) else _strip_each(rpath)
         into = isinstance(target, str) and (target.endswith("/") or await self._isdir(target))
         if _is_path(lpath) or isinstance(target, str):
-            files, asked = await self._engine.runtime.offload(
+            files, asked, pattern = await self._engine.runtime.offload(
                 local_sources, lpath, recursive=recursive, maxdepth=maxdepth
             )
         else:
             files = asked = [os.fspath(each) for each in lpath]
-        pattern = isinstance(asked, str) and has_magic(asked)
+            pattern = False
         pairs = pair(files, asked, target, target_is_directory=into, pattern=pattern)
         pairs = await self._engine.runtime.offload(files_of, pairs)
         check_pairs(pairs)

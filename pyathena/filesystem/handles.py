@@ -633,12 +633,13 @@ async def _read_line(reader: RangeReader, position: int, limit: int) -> bytes:
 
 def _warn_unfinished(file: object, closed: bool, writer: PartWriter | None) -> None:
     """Tell of a file that was written and forgotten. It is not uploaded: half of it may be missing."""
-    if closed or writer is None:
+    if writer is None or (closed and not (writer.held_back and not writer.of_transaction)):
         return
     upload = writer.upload
     left = "" if upload is None else f"; its multipart upload {upload.upload_id} is left open"
     warnings.warn(
-        f"{file!r} was never closed, so nothing of it was written{left}. Use `with` or `async with`.",
+        f"{file!r} was never {'committed' if closed else 'closed'}, so nothing of it was written{left}. "
+        + ("Call commit() or discard(), as autocommit=False asks for." if closed else "Use `with` or `async with`."),
         ResourceWarning,
         stacklevel=2,
         source=file,

@@ -15,7 +15,7 @@ from fsspec.callbacks import Callback
 
 from pyathena.filesystem.face import Face, OnError, Path
 from pyathena.filesystem.listing import Entry
-from pyathena.filesystem.transaction import S3Transaction
+from pyathena.filesystem.transaction import S3Transaction, one_at_a_time
 
 if TYPE_CHECKING:
     from fsspec.mapping import FSMap
@@ -364,9 +364,20 @@ class MirroredFace(Face):
     @_mirror(Face._clear_multipart_uploads)
     def clear_multipart_uploads(self) -> None: ...
 
+    def start_transaction(self) -> S3Transaction:
+        """Begin a transaction, which `end_transaction` ends; better is ``with fs.transaction``.
+
+        Raises:
+            RuntimeError: one is under way.
+        """
+        if self._intrans:
+            raise one_at_a_time()
+        self._intrans = True
+        self._transaction = S3Transaction(self)
+        return self._transaction
+
     if TYPE_CHECKING:
         # fsspec's own, which has no types.
-        def start_transaction(self) -> S3Transaction: ...
         def end_transaction(self) -> None: ...
         def size(self, path: Path) -> int: ...
         def sizes(self, paths: Sequence[Path]) -> list[int]: ...

@@ -177,7 +177,7 @@ async def list_uploads(engine: S3Engine, path: str) -> list[MultipartUpload]:
         page = await engine.transport.list_multipart_uploads(
             bucket, prefix=prefix, token=token, options=engine.arguments.request()
         )
-        found += page.uploads
+        found += [each for each in page.uploads if each.key == prefix or each.key.startswith(as_prefix(prefix))]
         token = page.next_token
         if token is None:
             return found

@@ -105,9 +105,10 @@ _KNOWN: Final = frozenset(_GET) | frozenset(_COPY) | _GET_EXTRA | _COPY_EXTRA | 
 
 def refuse_unknown(arguments: Iterable[str], caller: str) -> None:
     """Raise a `TypeError` that names the arguments, if there are any."""
-    names = ", ".join(sorted(arguments))
-    if names:
-        raise TypeError(f"{caller} got unknown arguments: {names}")
+    said = sorted(arguments)
+    if said:
+        hint = "; of an event loop knows AioS3FileSystem" if {"asynchronous", "loop"} & set(said) else ""
+        raise TypeError(f"{caller} got unknown arguments: {', '.join(said)}{hint}")
 
 
 class Arguments:

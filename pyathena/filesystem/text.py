@@ -306,6 +306,11 @@ class AioS3TextFile:
         """Close the file: an object that was written appears now. Idempotent."""
         await self._handle.close()
 
+    async def commit(self) -> None:
+        """Close the file, and make the object appear also where it is held back (``autocommit=False``). Idempotent."""
+        await self.close()
+        await self._handle.commit()
+
     async def discard(self) -> None:
         """Close the file and drop what was written: no object appears. Idempotent."""
         await self._handle.discard()
@@ -361,6 +366,11 @@ class _TextFile(io.TextIOWrapper):
             self.discard()
             raise
         self._file.close()
+
+    def commit(self) -> None:
+        """Close the file, and make the object appear also where it is held back (``autocommit=False``). Idempotent."""
+        self.close()
+        self._file.commit()
 
     def discard(self) -> None:
         """Close the file and drop what was written: no object appears. Idempotent."""

@@ -3,7 +3,8 @@
 What is written by `open` and `pipe` inside of ``with fs.transaction`` or ``async with fs.transaction`` is held back,
 its parts uploaded already, until the block ends; an exception drops all of it. S3 has no commit of several objects: if
 one cannot be made to appear at the end, those before it have, those behind it do not. Copies and deletions are done at
-once. A transaction is the filesystem instance's: other threads that write by the same instance take part in it.
+once. A transaction is the filesystem instance's: other threads that write by the same instance take part in it, and
+none can begin another one meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from typing_extensions import override
 
 from pyathena.filesystem.writing import PartWriter
 
-__all__ = ["DeferredFile", "S3Transaction"]
+__all__ = ["DeferredFile", "S3Transaction", "one_at_a_time"]
+
+
+def one_at_a_time() -> RuntimeError:
+    """Make the error of who begins a transaction where one is under way."""
+    return RuntimeError(
+        "a transaction of this filesystem is under way, and there is one at a time: make another filesystem with "
+        "skip_instance_cache=True, or write without a transaction"
+    )
 
 
 class DeferredFile:
@@ -47,18 +56,30 @@ class S3Transaction(Transaction):
     """A transaction of fsspec's that works with ``async with`` too."""
 
     asynchronous = False
+    _begun = False
 
     if TYPE_CHECKING:
         # fsspec's, which has no types.
         fs: Any
         files: deque[DeferredFile]
 
-        @override
-        def start(self) -> None: ...
         def __enter__(self) -> Self: ...
         def __exit__(
             self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
         ) -> None: ...
+
+    @override
+    def start(self) -> None:
+        """Begin it.
+
+        Raises:
+            RuntimeError: it was begun already: one within it, or beside it, would drop what it holds back.
+        """
+        if self._begun or self.fs is None:
+            raise one_at_a_time()
+        self._begun = True
+        self.files = deque()
+        self.fs._intrans = True
 
     @override
     def complete(self, commit: bool = True) -> None:

@@ -215,24 +215,25 @@ async def put_file(
     """
     ref = engine.ref(path)
     options = engine.write_options(ref, mode, arguments)
-    size = await engine.runtime.offload(_known_size, local_path)
-    if size is None:
+    told = await engine.runtime.offload(_known, local_path)
+    if told is None:
         # A pipe, or a file of the kernel's, whose size nobody knows before its end.
         data = await engine.runtime.offload(_read_all, local_path)
         return await engine.write(path, data, mode=mode, arguments=arguments, part_size=part_size, progress=progress)
 
     async def read(piece: ByteRange) -> Buffer:
-        return await engine.runtime.offload(_read_piece, local_path, piece)
+        return await engine.runtime.offload(_read_piece, local_path, piece, told)
 
     limit = _within_window(engine, engine.part_size(part_size), max_concurrency)
-    return await engine.write_parts(ref, size, read, options, part_size, limit, progress)
+    return await engine.write_parts(ref, told.st_size, read, options, part_size, limit, progress)
 
 
-def _known_size(local_path: str) -> int | None:
+def _known(local_path: str) -> os.stat_result | None:
+    """Look at a file; None where its size is not known beforehand."""
     told = os.stat(local_path)
     if not stat.S_ISREG(told.st_mode) or (told.st_size == 0 and _read_all(local_path, 1)):
         return None
-    return told.st_size
+    return told
 
 
 def _read_all(local_path: str, size: int = -1) -> bytes:
@@ -240,8 +241,10 @@ def _read_all(local_path: str, size: int = -1) -> bytes:
         return file.read(size)
 
 
-def _read_piece(local_path: str, piece: ByteRange) -> bytes:
+def _read_piece(local_path: str, piece: ByteRange, told: os.stat_result) -> bytes:
     with open(local_path, "rb") as file:
+        if not os.path.samestat(os.fstat(file.fileno()), told):
+            raise OSError(f"{local_path} was replaced while it was uploaded; put it again")
         file.seek(piece.start)
         data = file.read(piece.size or 0)
     if len(data) != piece.size:

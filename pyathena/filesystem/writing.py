@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -127,7 +128,7 @@ class PartWriter:
         guessed_type: str | None = None,
         written: Callable[[], object] = lambda: None,
     ) -> None:
-        if block_size < MIN_PART_SIZE and (size is None or size > block_size):
+        if block_size < MIN_PART_SIZE and (size is None or size > block_size or mode == "a"):
             raise ValueError(
                 f"block_size is {MIN_PART_SIZE} bytes (5 MiB) or more for writing, since S3 takes no smaller parts; "
                 f"got {block_size}"
@@ -147,6 +148,7 @@ class PartWriter:
         self._mode = mode
         self._guessed_type = guessed_type
         self._written = written
+        self._process = os.getpid()
         self._committed = False
         self.closed = False
         """Whether the file was closed, so that all of the object is here."""
@@ -154,6 +156,8 @@ class PartWriter:
         """Whether it was dropped."""
         self.deferred = False
         """Whether closing the file leaves it to others to `commit` or `discard` it."""
+        self.of_transaction = False
+        """Whether these others are a transaction."""
         self.position = 0
         """Bytes of the object so far, those that were there before included."""
 
@@ -173,6 +177,7 @@ class PartWriter:
             self._options = replace(self._options, if_none_match="*")
         else:
             if self._mode == "x":
+                self.discarded = True  # a transaction is not to look for it
                 raise S3AlreadyExistsError(
                     "The object exists already", operation="HeadObject", bucket=self.ref.bucket, key=self.ref.key
                 )
@@ -264,9 +269,9 @@ class PartWriter:
         try:
             while at < view.nbytes:
                 size = self._part_size()
-                if len(self._buffer) == size:
+                if len(self._buffer) >= size:
                     # It is sent when more comes, so that an object of just one part is one request.
-                    await self._send(self._buffer, size)
+                    await self._send(self._buffer, len(self._buffer))
                     self._buffer = bytearray()
                 elif immutable and not self._buffer and view.nbytes - at > size:
                     await self._send(view[at : at + size], size)
@@ -338,9 +343,14 @@ class PartWriter:
         )
 
     async def discard(self) -> None:
-        """Stop what is in flight and leave nothing in S3. May be called more than once."""
+        """Stop what is in flight and leave nothing in S3. May be called more than once.
+
+        In a forked child it changes nothing in S3: the object is the parent's to write.
+        """
         self.discarded = not self._committed
         self._buffer = bytearray()
+        if self._inherited:
+            return
         in_flight, self._in_flight = [task for _, task in self._in_flight], deque()
         upload, self._upload = self._upload, None
         for task in in_flight:
@@ -389,10 +399,24 @@ class PartWriter:
         await self.discard()
 
     @property
+    def held_back(self) -> bool:
+        """Whether all of the object is here, and nothing was done with it yet."""
+        return self.closed and not self._over
+
+    @property
+    def _inherited(self) -> bool:
+        return self._process != os.getpid()
+
+    @property
     def _over(self) -> bool:
-        return self._committed or self.discarded or self._failed is not None
+        return self._committed or self.discarded or self._failed is not None or self._inherited
 
     def _refuse_if_over(self) -> None:
+        if self._inherited:
+            raise RuntimeError(
+                f"{self.ref.bucket}/{self.ref.key} was opened for writing before this process was forked; only its "
+                "parent can write it"
+            )
         if self._committed or (self.discarded and self._failed is None):
             raise ValueError(
                 f"{self.ref.bucket}/{self.ref.key} was {'written' if self._committed else 'discarded'} already"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,3 +272,175 @@ def test_what_a_pattern_matches_is_a_key_and_no_version(make_face: Callable[...,
     face.call("rm", "bucket/key?*")
     assert len(face.call("object_version_info", "bucket/key")) == 1
     assert face.call("find", "bucket") == ["bucket/key"]
+
+
+@SYNCHRONOUS
+def test_uploads_of_a_neighbour_whose_name_begins_alike_are_not_aborted(make: Any) -> None:
+    fs = make(transport=InMemoryTransport(buckets=["bucket"]))
+    with fs.open("bucket/data-other/key", "wb") as f, fs.open("bucket/data/key", "wb") as mine:
+        f.write(bytes(12 * MIB))
+        mine.write(bytes(12 * MIB))
+        assert [each["Key"] for each in fs.list_multipart_uploads("bucket/data")] == ["data/key"]
+        assert [each["Key"] for each in fs.list_multipart_uploads("bucket/data/key")] == ["data/key"]
+        assert len(fs.list_multipart_uploads("bucket")) == 2
+        fs.clear_multipart_uploads("bucket/data")
+        mine.discard()
+    assert fs.cat_file("bucket/data-other/key") == bytes(12 * MIB)
+
+
+def test_a_local_file_that_is_replaced_while_it_is_uploaded_is_no_object_of_two_halves(
+    face: Face, tmp_path: Path
+) -> None:
+    local, other = tmp_path / "local", tmp_path / "other"
+    local.write_bytes(b"a" * 30 * MIB)
+    other.write_bytes(b"b" * 30 * MIB)
+
+    async def replace_it(operation: str) -> None:
+        if operation == "upload_part" and other.exists():
+            os.replace(other, local)
+
+    face.recording.before = replace_it
+    with pytest.raises(OSError, match="was replaced while it was uploaded"):
+        face.call("put_file", str(local), "bucket/key", max_concurrency=1)
+    face.recording.before = None
+    assert not face.call("exists", "bucket/key")
+    assert not asyncio.run(face.memory.list_multipart_uploads("bucket")).uploads
+
+
+@SYNCHRONOUS
+def test_an_append_whose_size_is_that_of_what_is_added_ends(make: Any) -> None:
+    fs = make(transport=InMemoryTransport(buckets=["bucket"]))
+    fs.pipe_file("bucket/key", b"x" * 1_500_000)
+    with pytest.raises(ValueError, match="block_size is"):
+        fs.open("bucket/key", "ab", size=10, block_size=MIB)
+    with fs.open("bucket/key", "ab", size=10, block_size=5 * MIB) as f:
+        f.write(b"y" * 6 * MIB)
+    assert fs.cat_file("bucket/key") == b"x" * 1_500_000 + b"y" * 6 * MIB
+
+
+def test_an_upload_that_fails_is_aborted_as_it_was_begun(face: Face) -> None:
+    aborted: list[Any] = []
+    abort = face.recording.transport.abort_multipart_upload
+
+    async def fail(name: str) -> None:
+        if name == "upload_part":
+            raise PermissionError
+
+    async def noted(upload: Any, *, options: Any) -> None:
+        aborted.append((options.requester_pays, options.expected_bucket_owner))
+        await abort(upload, options=options)
+
+    face.recording.before = fail
+    face.recording.transport.abort_multipart_upload = noted  # type: ignore[assignment,method-assign]  # to see its options
+    said = {"RequestPayer": "requester", "ExpectedBucketOwner": "123456789012"}
+    with pytest.raises(PermissionError):
+        face.call("pipe_file", "bucket/key", bytes(30 * MIB), **said)
+    assert aborted == [(True, "123456789012")]
+
+
+@SYNCHRONOUS
+@pytest.mark.parametrize("mode", ["wb", "w", "gzip"])
+def test_what_is_held_back_can_be_committed_or_dropped_and_warns_if_it_is_neither(make: Any, mode: str) -> None:
+    memory = InMemoryTransport(buckets=["bucket"])
+    fs = make(transport=memory)
+    given: dict[str, Any] = {"mode": "wb", "compression": "gzip"} if mode == "gzip" else {"mode": mode}
+    data = "data" if mode == "w" else b"data"
+
+    def written(name: str) -> Any:
+        f = fs.open(f"bucket/{name}", autocommit=False, **given)
+        f.write(data)
+        f.close()
+        assert not fs.exists(f"bucket/{name}")
+        return f
+
+    written("committed").commit()
+    assert fs.cat_file("bucket/committed") != b""
+    written("dropped").discard()
+    with pytest.warns(ResourceWarning, match="was never committed"):
+        f = written("forgotten")
+        del f
+        gc.collect()
+    assert fs.find("bucket") == ["bucket/committed"]
+
+
+def test_coroutines_commit_text_and_compressed_files_that_were_held_back() -> None:
+    async def program() -> None:
+        fs = AioS3FileSystem(transport=InMemoryTransport(buckets=["bucket"]), asynchronous=True)
+        for given in ({"mode": "w"}, {"mode": "wb", "compression": "gzip"}):
+            f = await fs.open_async("bucket/key", autocommit=False, **given)  # type: ignore[call-overload]  # any mode
+            await f.write("data" if given["mode"] == "w" else b"data")
+            await f.close()
+            assert not await fs._exists("bucket/key")
+            await f.commit()
+            assert await fs._exists("bucket/key")
+            await fs._rm_file("bucket/key")
+
+    asyncio.run(program())
+
+
+FORKED = """
+import os, sys
+from pyathena.filesystem.s3 import S3FileSystem
+from pyathena.transport import InMemoryTransport
+
+fs = S3FileSystem(transport=InMemoryTransport(buckets=["bucket"]))
+for data in (b"small", bytes(12 * 2**20)):
+    f = fs.open("bucket/key", "wb")
+    f.write(data)
+    upload = f._writer.upload
+    child = os.fork()
+    if not child:
+        for use in (lambda: f.write(b"more"), f.flush, f.commit):
+            try:
+                use()
+            except RuntimeError as refused:
+                assert "forked" in str(refused)
+            else:
+                os._exit(1)
+        f.discard()
+        assert not fs.exists("bucket/key")
+        assert len(fs.list_multipart_uploads("bucket")) == (upload is not None)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    f.write(b"end")
+    f.close()
+    assert fs.cat_file("bucket/key") == data + b"end"
+    fs.rm_file("bucket/key")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_does_not_touch_what_its_parent_writes() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKED], check=False, capture_output=True, text=True, timeout=50)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@SYNCHRONOUS
+def test_a_local_file_of_just_this_name_comes_before_a_pattern(make: Any, tmp_path: Path) -> None:
+    fs = make(transport=InMemoryTransport(buckets=["bucket"]))
+    (tmp_path / "r1.csv").write_bytes(b"another")
+    (tmp_path / "r[1].csv").write_bytes(b"this")
+    (tmp_path / "d[1]").mkdir()
+    (tmp_path / "d[1]" / "in").write_bytes(b"in")
+    fs.put(f"{tmp_path}/r[1].csv", "bucket/r.csv")
+    fs.put([f"{tmp_path}/r[1].csv", f"{tmp_path}/r1.csv"], "bucket/list/")
+    fs.put(f"{tmp_path}/d[1]", "bucket/d", recursive=True)
+    fs.put(f"{tmp_path}/r*.csv", "bucket/pattern/")
+    assert fs.cat("bucket/", recursive=True) == {
+        "bucket/r.csv": b"this",
+        "bucket/list/r[1].csv": b"this",
+        "bucket/list/r1.csv": b"another",
+        "bucket/d/in": b"in",
+        "bucket/pattern/r[1].csv": b"this",
+        "bucket/pattern/r1.csv": b"another",
+    }
+
+
+@SYNCHRONOUS
+def test_a_list_is_moved_whole(make: Any) -> None:
+    fs = make(transport=InMemoryTransport(buckets=["bucket"]))
+    for name in ("a/1", "b/2"):
+        fs.pipe_file(f"bucket/{name}", name.encode())
+    fs.mv(["bucket/a", "bucket/b"], "bucket/to/", recursive=True)
+    assert sorted(fs.cat("bucket/", recursive=True).values()) == [b"a/1", b"b/2"]
+    assert not fs.exists("bucket/a")

@@ -120,3 +120,48 @@ def test_an_asynchronous_file_in_a_synchronous_transaction_is_refused() -> None:
             await fs.open_async("bucket/key", "wb")
 
     asyncio.run(program())
+
+
+@SYNCHRONOUS
+def test_a_transaction_within_another_is_refused_and_the_outer_one_keeps_what_it_has(make: Any) -> None:
+    memory = InMemoryTransport(buckets=["bucket"])
+    fs = make(transport=memory)
+    with fs.transaction:
+        fs.pipe_file("bucket/large", bytes(12 * MIB))
+        for begin in (fs.start_transaction, fs.transaction.start):
+            with pytest.raises(RuntimeError, match="one at a time"):
+                begin()
+        fs.pipe_file("bucket/small", b"small")
+        assert fs.find("bucket") == []
+    assert fs.find("bucket") == ["bucket/large", "bucket/small"]
+    with fs.start_transaction():
+        fs.pipe_file("bucket/next", b"next")
+    assert fs.exists("bucket/next")
+    assert not uploads(memory)
+
+
+def test_of_two_tasks_only_one_may_have_a_transaction() -> None:
+    async def program() -> None:
+        fs = AioS3FileSystem(transport=InMemoryTransport(buckets=["bucket"]), asynchronous=True)
+
+        async def write(name: str) -> None:
+            async with fs.transaction:
+                await fs._pipe_file(f"bucket/{name}", name.encode())
+                await asyncio.sleep(0)
+
+        results = await asyncio.gather(write("one"), write("two"), return_exceptions=True)
+        assert [type(each) for each in results] == [type(None), RuntimeError]
+        assert await fs._find("bucket") == ["bucket/one"]
+
+    asyncio.run(program())
+
+
+@SYNCHRONOUS
+def test_an_object_that_must_not_exist_and_does_is_no_concern_of_the_transaction(make: Any) -> None:
+    fs = make(transport=InMemoryTransport(buckets=["bucket"]))
+    fs.pipe_file("bucket/there", b"there")
+    with fs.transaction:
+        fs.pipe_file("bucket/other", b"other")
+        with pytest.raises(FileExistsError), fs.open("bucket/there", "xb") as f:
+            f.write(b"new")
+    assert fs.cat("bucket/", recursive=True) == {"bucket/there": b"there", "bucket/other": b"other"}
