@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from pyathena.cursor import BaseCursor, Cursor, SyncCursor
 from pyathena.errors import NotSupportedError, OperationalError, ProgrammingError
 from pyathena.filesystem.s3 import S3FileSystem
 from pyathena.results.reading import BlockingResultReader, ResultReader
-from pyathena.runtime import Runtime, ThreadRuntime
+from pyathena.runtime import ProcessLock, Runtime, ThreadRuntime
 from pyathena.settings import ConnectionOptions, CursorSettings, refuse_unknown
 
 __all__ = ["BaseConnection", "Connection"]
@@ -97,7 +96,7 @@ class BaseConnection:
                 "which AWS region? Give region_name=, or set AWS_DEFAULT_REGION or the profile's region"
             )
         self._closed = False
-        self._making = threading.Lock()
+        self._making = ProcessLock()
         self._made_filesystem: Any = None
         self.runtime, self.decoding = self._runtimes()
         self.api = AthenaApi(self._connect, self.runtime)
@@ -203,7 +202,7 @@ class BaseConnection:
     def _filesystem(self, default: type[Any], **options: Any) -> Any:
         """Return the filesystem that reads results; it is made when it is first asked for."""
         self.check_open()
-        with self._making:
+        with self._making.get():
             if self._made_filesystem is None:
                 kind = self._options.get("filesystem_class") or default
                 transport = self._options.get("transport")

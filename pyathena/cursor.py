@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
@@ -21,7 +22,7 @@ from pyathena.athena.cycle import Polling, QueryCycle
 from pyathena.athena.told import ExecutionAttributes
 from pyathena.athena.values import MAX_PAGE_ROWS, Column, Database, QueryExecution, TableMetadata
 from pyathena.converter import Converter, DefaultTypeConverter
-from pyathena.errors import ProgrammingError, shown
+from pyathena.errors import DatabaseError, ProgrammingError, shown
 from pyathena.formatter import execution_parameters
 from pyathena.results.rows import Row, RowReader, TypeHints, column_hints
 from pyathena.results.source import QueryResult
@@ -135,8 +136,18 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
             execution = await self._cycle.run(request, self._polling(), partial(self._started, options))
         self._query_id = execution.query_id
         self._execution = execution
-        self._result = await self._open(execution, options.result_set_type_hints)
+        with self._about_query():
+            self._result = await self._open(execution, options.result_set_type_hints)
         self._rowcount = self._result.rowcount
+
+    @contextmanager
+    def _about_query(self) -> Iterator[None]:
+        """Let what goes wrong with a result tell whose it is."""
+        try:
+            yield
+        except DatabaseError as error:
+            error.query_id = error.query_id or self._query_id
+            raise
 
     def _formatted(self, operation: str, parameters: Parameters, paramstyle: str | None) -> tuple[str, tuple[str, ...]]:
         """Return the statement, and what Athena is to put into it."""
@@ -198,7 +209,8 @@ class BaseCursor(ExecutionAttributes, Generic[R]):
         """Read until so many rows are here, or all."""
         result = self._opened()
         while least is None or len(self._rows) < least:
-            rows = await result.read()
+            with self._about_query():
+                rows = await result.read()
             if not rows:
                 break
             self._rows.extend(self._made(rows, result.columns))

@@ -437,12 +437,12 @@ def _execution_parameter(number: int, value: object, formatter: Formatter) -> st
     if isinstance(value, (list, tuple, set, frozenset)):
         raise ProgrammingError(f"parameter {number} is a {type(value).__name__}: write a ? for each of its values")
     if isinstance(value, str):
-        if not _PARAMETER.fullmatch(value):
+        text = str.__str__(value)  # what an enumeration's own would say was not looked at
+        if len(text) <= _MAX_PARAMETER and not _PARAMETER.fullmatch(text):
             raise ProgrammingError(
                 f"parameter {number} is {shown(value)}, which is no SQL literal; "
                 f"for this text write it in quotes: pyathena.formatter.literal(…)"
             )
-        text = str(value)
     else:
         text = formatter.literal(value)
     if not 1 <= len(text) <= _MAX_PARAMETER:

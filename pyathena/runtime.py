@@ -20,7 +20,17 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
-__all__ = ["AsyncioRuntime", "Group", "Runtime", "Task", "ThreadRuntime", "drive", "run_all", "settle_all"]
+__all__ = [
+    "AsyncioRuntime",
+    "Group",
+    "ProcessLock",
+    "Runtime",
+    "Task",
+    "ThreadRuntime",
+    "drive",
+    "run_all",
+    "settle_all",
+]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -363,6 +373,18 @@ class AsyncioRuntime:
         if late and task.cancelled():
             raise TimeoutError(f"not done within {seconds} seconds")
         return task.result()
+
+
+class ProcessLock:
+    """A lock that a forked child has anew: a thread that only the parent has may hold the parent's for ever."""
+
+    def __init__(self) -> None:
+        self._by_process: dict[int, threading.Lock] = {}
+
+    def get(self) -> threading.Lock:
+        """Return this process's lock."""
+        pid = os.getpid()
+        return self._by_process.get(pid) or self._by_process.setdefault(pid, threading.Lock())
 
 
 class _Executors:

@@ -116,7 +116,8 @@ class TableCursor(BaseCursor[Row]):
     async def _whole(self) -> Any:
         """Return the whole result; in chunks, the rows that were not taken yet."""
         result = self._at_next_row()
-        table = await result.whole()
+        with self._about_query():
+            table = await result.whole()
         self._fetched = result.taken
         return table
 
@@ -126,7 +127,8 @@ class TableCursor(BaseCursor[Row]):
         if size is None or size < 1:
             raise ProgrammingError(f"how many rows has a chunk? Give chunksize=, 1 or more, got {size}")
         result = self._at_next_row()
-        chunk = await result.chunk(size)
+        with self._about_query():
+            chunk = await result.chunk(size)
         self._fetched = result.taken
         return chunk
 

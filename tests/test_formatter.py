@@ -581,3 +581,16 @@ def test_a_parameter_is_no_longer_than_athena_takes() -> None:
         execution_parameters("SELECT ?", [literal("x" * 1023)])
     with pytest.raises(ProgrammingError, match="parameter 1 has 2003 characters"):
         execution_parameters("SELECT ?", [b"x" * 1000])
+
+
+class Country(str, enum.Enum):  # noqa: UP042  # as it was written before there was StrEnum
+    FRANCE = "'FR'"
+
+
+def test_the_text_that_is_sent_is_the_one_that_was_looked_at() -> None:
+    assert execution_parameters("SELECT ?", [Country.FRANCE]) == ["'FR'"]
+
+
+def test_a_long_text_is_refused_before_it_is_looked_through() -> None:
+    with pytest.raises(ProgrammingError, match="1024"):
+        execution_parameters("SELECT ?", ["interval" + " " * 10**6])

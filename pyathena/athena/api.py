@@ -6,13 +6,13 @@ boto3 and botocore are known to this module and to `pyathena.connection` alone.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from pyathena.athena.retrying import RetryConfig, retried
 from pyathena.athena.values import (
@@ -24,8 +24,8 @@ from pyathena.athena.values import (
     ResultPage,
     TableMetadata,
 )
-from pyathena.errors import DatabaseError, OperationalError, ProgrammingError
-from pyathena.runtime import Runtime
+from pyathena.errors import DatabaseError, InternalError, OperationalError, ProgrammingError
+from pyathena.runtime import ProcessLock, Runtime
 
 __all__ = ["AthenaApi"]
 
@@ -47,14 +47,14 @@ class AthenaApi:
     def __init__(self, connect: Callable[[], Any], runtime: Runtime) -> None:
         self._connect = connect
         self._runtime = runtime
-        self._connecting = threading.Lock()
+        self._connecting = ProcessLock()
         self._by_process: dict[int, Any] = {}
 
     def client(self) -> Any:
         """Return the boto3 client; makes it, which takes a while, on the first call."""
         client = self._by_process.get(os.getpid())
         if client is None:
-            with self._connecting:
+            with self._connecting.get():
                 client = self._by_process.get(os.getpid())
                 if client is None:
                     client = self._by_process[os.getpid()] = self._connect()
@@ -199,8 +199,11 @@ class AthenaApi:
     ) -> T:
         def request() -> T:
             with translated():
-                send = getattr(self.client(), operation)
-                return read(send(**arguments()))
+                send, said = getattr(self.client(), operation), arguments()
+                try:
+                    return read(send(**said))
+                except (KeyError, TypeError, AttributeError, ValueError) as error:
+                    raise InternalError(f"{operation}: Athena's answer makes no sense ({error!r})") from error
 
         return await self._runtime.offload(request)
 
@@ -221,6 +224,8 @@ def translated() -> Iterator[None]:
     except (boto.HTTPClientError, boto.ConnectionError) as error:
         # A certificate that does not verify will not do so the next time.
         raise OperationalError(str(error), retryable=not isinstance(error, boto.SSLError)) from error
+    except ResponseParserError as error:
+        raise InternalError(f"Athena's answer makes no sense: {error}") from error
     except boto.BotoCoreError as error:  # credentials, region, profile
         raise OperationalError(str(error), retryable=False) from error
 

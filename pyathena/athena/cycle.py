@@ -119,40 +119,52 @@ class QueryCycle:
 
     async def _start(self, request: QueryRequest, polling: Polling) -> str:
         attempts: list[_Attempt] = []
+        unanswered = False
 
         async def attempt() -> str:
+            nonlocal unanswered
             attempts.append(_Attempt(self._api, self._runtime, request))
             await attempts[-1].task.wait()
-            return await attempts[-1].task
+            try:
+                return await attempts[-1].task
+            except DatabaseError as error:
+                unanswered = unanswered or bool(error.retryable)
+                raise
 
         try:
             return await retried(attempt, self._retry, self._runtime)
+        except DatabaseError as error:
+            if unanswered:
+                error.add_note("The query may be running: an attempt to start it had no answer.")
+            raise
         except Exception:
             raise
         except BaseException:
             if attempts and polling.stop_on_interrupt:
-                await self._shielded(self._withdraw(request, attempts[-1]), "a query whose start was cancelled")
+                withdrawal = self._withdraw(request, attempts[-1], unanswered=unanswered)
+                await self._shielded(withdrawal, "a query whose start was cancelled")
             elif attempts:
                 attempts[-1].task.cancel()
                 await attempts[-1].task.wait()
             raise
 
-    async def _withdraw(self, request: QueryRequest, attempt: _Attempt) -> None:
-        """Stop the query that an attempt to start it may have started."""
-        if attempt.claim():  # nothing was sent, nor will be
-            attempt.task.cancel()
-            await attempt.task.wait()
-            return
+    async def _withdraw(self, request: QueryRequest, attempt: _Attempt, *, unanswered: bool) -> None:
+        """Stop the query that the last attempt to start it may have started, or one before it that was unanswered."""
+        claimed = attempt.claim()  # nothing was sent by it, nor will be
         try:
-            await attempt.task.wait()
+            if not claimed:
+                await attempt.task.wait()
         finally:
             attempt.task.cancel()  # if it takes too long
             await attempt.task.wait()
+        if claimed and not unanswered:
+            return
         try:
             query_id = await attempt.task
         except BaseException as error:
-            if isinstance(error, DatabaseError) and error.code is not None and not error.retryable:
-                return  # Athena answered, and refused
+            refused = isinstance(error, DatabaseError) and error.code is not None and not error.retryable
+            if refused and not unanswered:
+                return
             # Whether it runs is unknown. The same token starts nothing twice, and tells.
             query_id = await retried(partial(self._api.start_query_execution, request), self._retry, self._runtime)
         await self._api.stop_query_execution(query_id, self._retry)

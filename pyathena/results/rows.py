@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from pyathena.athena.values import Column, ResultPage
-from pyathena.errors import DataError
+from pyathena.errors import DataError, OperationalError
 from pyathena.results.csv import parse_records
 from pyathena.results.source import QueryResult, Records
 from pyathena.runtime import Runtime
@@ -57,6 +57,7 @@ class RowReader:
         self._raw = b""
         """Records that were read and are no rows yet: nothing is lost if a fetch is cancelled."""
         self._ready: deque[Row] = deque()
+        self._continues = False  # whether the object is to have more than the page
         self._skip = 1  # records of the object that are here already, the header among them
 
     @property
@@ -83,6 +84,7 @@ class RowReader:
             self._page = None
             self._from_object = True
             self._skip = len(page.rows)
+            self._continues = True
         else:
             self._page = await self._result.page_after(page)
         return rows
@@ -93,6 +95,10 @@ class RowReader:
         self._raw = self._raw or await self._records.read()
         if not self._raw:
             await self.aclose()
+            if self._continues and self._skip > 0:
+                raise OperationalError(
+                    "the result in S3 has fewer rows than Athena told of: it was replaced, or is not whole"
+                )
             return []
         count, rows = await self._runtime.offload(self._parsed, self._raw)
         self._skip -= count - len(rows)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import pyathena
-from pyathena import OperationalError, ProgrammingError
+from pyathena import InternalError, OperationalError, ProgrammingError
 from pyathena.athena.retrying import RetryConfig
 from pyathena.athena.values import QueryRequest, ResultPage
 from pyathena.connection import Connection
 from pyathena.runtime import drive
 from pyathena.testing.athena import Column, LocalAthena, Table
 from tests.queries import AT_ONCE, numbers, reach
+from tests.servers import RecordingServer
 
 REQUEST = QueryRequest(query="SELECT 1", output_location="s3://results/")
 
@@ -107,6 +111,57 @@ def test_a_refusal_is_the_error_that_fits_and_is_not_repeated(
     assert type(caught.value) is kind
     assert caught.value.code == code
     assert len(athena.requests) == 1
+
+
+@pytest.mark.parametrize("body", ["<html><body>Sign in</body></html>", "", "[]", "{}"])
+def test_an_answer_that_makes_no_sense_is_an_internal_error_that_says_so(body: str) -> None:
+    with RecordingServer(lambda _: (200, body)) as server:
+        staging = "s3://results/"
+        with pyathena.connect(
+            endpoint_url=server.endpoint, region_name="us-east-1", s3_staging_dir=staging
+        ) as connection:
+            with pytest.raises(InternalError, match="makes no sense"):
+                connection.cursor().execute("SELECT 1")
+            with pytest.raises(InternalError, match="makes no sense"):
+                drive(connection.api.get_query_execution("id", AT_ONCE))
+
+
+MAKING = """
+import os, threading, time
+import pyathena
+
+connection = pyathena.connect(region_name="us-east-1", s3_staging_dir="s3://results/")
+making = threading.Event()
+connect = connection.api._connect
+
+def slowly():
+    making.set()
+    time.sleep(0.5)
+    return connect()
+
+connection.api._connect = slowly
+threading.Thread(target=connection.api.client).start()
+making.wait()
+child = os.fork()
+if not child:
+    connection.api._connect = connect
+    connection.api.client()
+    os._exit(0)
+stop = time.monotonic() + 10
+while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < stop:
+    time.sleep(0.01)
+if ended == (0, 0):
+    os.kill(child, 9)
+assert ended == (child, 0), ended
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_does_not_wait_for_the_client_that_its_parent_was_making() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MAKING], check=False, capture_output=True, text=True, timeout=50
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_arguments_that_boto3_refuses_are_a_programming_error(athena: LocalAthena, connection: Connection[Any]) -> None:

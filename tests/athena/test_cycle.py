@@ -252,6 +252,48 @@ async def test_a_query_that_athena_refused_is_not_started_to_be_stopped(athena: 
     assert [operation for operation, _ in athena.requests] == ["StartQueryExecution"]
 
 
+class Pausing(AsyncioRuntime):
+    """Sleeps once for no time, and then for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.pauses = 0
+
+    @override
+    async def sleep(self, seconds: float) -> None:
+        self.pauses += 1
+        if self.pauses > 1:
+            await asyncio.Event().wait()
+
+
+@on_a_loop
+async def test_a_query_is_stopped_whose_first_start_was_not_answered_and_whose_second_was_refused(
+    athena: LocalAthena,
+) -> None:
+    athena.default = HANGS
+    athena.lose_answer("StartQueryExecution")
+    athena.throttle("StartQueryExecution")
+    async with (
+        aio_connected(athena) as connection,
+        cancelled_after(QueryCycle(connection.api, Pausing(), AT_ONCE).run(request(), QUICK)),
+    ):
+        await asked(athena, "StartQueryExecution", 2)
+        await asyncio.sleep(0.05)
+    assert states(athena) == ["CANCELLED"]
+
+
+@pytest.mark.parametrize("unanswered", [False, True])
+def test_an_error_says_that_a_query_may_run_whose_first_start_was_not_answered(
+    athena: LocalAthena, connection: Connection[Any], *, unanswered: bool
+) -> None:
+    if unanswered:
+        athena.lose_answer("StartQueryExecution")
+    athena.throttle("StartQueryExecution", times=100)
+    with pytest.raises(OperationalError, match="Rate exceeded") as caught:
+        drive(cycle(connection).run(request(), QUICK))
+    assert any("may be running" in note for note in caught.value.__notes__) == unanswered
+
+
 @on_a_loop
 async def test_a_query_that_waits_for_a_thread_is_never_started_when_its_caller_is_cancelled(
     athena: LocalAthena,

@@ -145,8 +145,9 @@ def to_result(act: Callable[[str], Any]) -> dict[str, Any]:
 @of([*READERS, *PAGED])
 def test_a_result_that_is_not_there_is_an_error_that_says_what_to_do(bench: Bench, kind: Kind) -> None:
     rows = [["x"]] * 1500
-    with pytest.raises(OperationalError, match=r"s3://results/.*\.csv is not there.*run the query again"):
+    with pytest.raises(OperationalError, match=r"s3://results/.*\.csv is not there.*run the query again") as caught:
         bench.rows(kind, Answer([Column("a")], rows, write_result=False))
+    assert caught.value.query_id == list(bench.athena.executions)[-1]
 
 
 @of([*READERS, *PAGED])
@@ -184,6 +185,17 @@ def test_another_querys_result_is_an_error_and_never_taken_for_this_ones(
         bench.rows(kind, answer, **to_result(lambda key: bench.put(key, other)))
 
 
+@of(PAGED)
+@pytest.mark.parametrize("left", [0, 500, 998])
+def test_an_object_with_fewer_rows_than_the_first_page_is_an_error_and_no_end(
+    bench: Bench, kind: Kind, left: int
+) -> None:
+    cut = b'"a"\n' + b'"x"\n' * left
+    with pytest.raises(OperationalError, match="fewer rows than Athena told of") as caught:
+        bench.rows(kind, Answer([Column("a")], [["x"]] * 1500), **to_result(lambda key: bench.put(key, cut)))
+    assert caught.value.query_id == list(bench.athena.executions)[-1]
+
+
 @of([*STREAMED, *TABLES])
 def test_text_that_is_no_utf_8_is_an_error(bench: Bench, kind: Kind) -> None:
     with pytest.raises(DataError):
@@ -210,9 +222,10 @@ def test_a_row_of_another_type_is_no_end_of_the_result(bench: Bench, kind: Kind)
     statement = bench.statement(Answer([Column("n", "integer")], [["one"]]))
 
     async def steps(cursor: Any) -> None:
-        with pytest.raises(DataError, match="one"):
+        with pytest.raises(DataError, match="one") as caught:
             await do(cursor.execute(statement))
             await do(cursor.fetchall())
+        assert caught.value.query_id == cursor.query_id
         if cursor.description is not None:  # the result was opened: it is the fetch that fails, again and again
             with pytest.raises(DataError, match="one"):
                 await do(cursor.fetchall())
