@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pyathena.athena.retrying import RetryConfig
-from pyathena.athena.values import QueryExecution, QueryRequest
+from pyathena.athena.values import QueryExecution, QueryRequest, TypeHints
 from pyathena.errors import ProgrammingError
 from pyathena.formatter import DefaultParameterFormatter, Formatter
 
@@ -155,7 +155,7 @@ class ExecuteArguments(TypedDict, total=False):
     result_reuse_minutes: int | None
     paramstyle: str | None
     on_start_query_execution: Callable[[str], object] | None
-    result_set_type_hints: Mapping[str | int, str] | None
+    result_set_type_hints: TypeHints | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class ExecuteOptions:
     result_reuse_minutes: int | None = None
     paramstyle: str | None = None
     on_start_query_execution: Callable[[str], object] | None = None
-    result_set_type_hints: Mapping[str | int, str] | None = None
+    result_set_type_hints: TypeHints | None = None
 
     def __post_init__(self) -> None:
         for name in ("cache_size", "cache_expiration_time"):

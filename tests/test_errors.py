@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from pyathena import errors
+from pyathena import error, errors
 from pyathena.errors import DatabaseError, Error, OperationalError
 
 
@@ -61,3 +61,7 @@ def test_an_error_keeps_all_that_it_tells_when_it_is_copied(clone: object) -> No
 def test_a_long_value_is_cut_in_messages(value: object) -> None:
     assert len(errors.shown(value)) == 81
     assert errors.shown("short") == "'short'"
+
+
+def test_the_module_of_pyathenas_name_has_the_same_errors() -> None:
+    assert [getattr(error, name) for name in error.__all__] == [getattr(errors, name) for name in errors.__all__]

@@ -18,7 +18,11 @@ __all__ = [
     "QueryRequest",
     "ResultPage",
     "TableMetadata",
+    "TypeHints",
 ]
+
+TypeHints = Mapping[Any, str]
+"""Types of columns by name or index. Keys of a `Mapping` are invariant: ``str | int`` would refuse dict[str, str]."""
 
 MAX_PAGE_ROWS: Final = 1000
 """https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html"""

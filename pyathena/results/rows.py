@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from pyathena.athena.values import Column, ResultPage
+from pyathena.athena.values import Column, ResultPage, TypeHints
 from pyathena.errors import DataError, OperationalError
 from pyathena.results.csv import parse_records
 from pyathena.results.source import QueryResult, Records
@@ -20,13 +20,12 @@ Row = tuple[Any, ...]
 _BATCH: Final = 2000
 """Rows that are handed over at a time: whoever goes through them holds up an event loop for so many at most."""
 
-TypeHints = Mapping[str | int, str]
-
 
 def column_hints(columns: Sequence[Column], hints: TypeHints | None) -> list[str | None]:
     """Return the type hint of each column; hints are by name, in any case, or by index from 0."""
-    by_name = {name.casefold(): hint for name, hint in (hints or {}).items() if isinstance(name, str)}
-    return [(hints or {}).get(index, by_name.get(column.name.casefold())) for index, column in enumerate(columns)]
+    said = hints or {}
+    by_name = {name.casefold(): hint for name, hint in said.items() if isinstance(name, str)}
+    return [said.get(index, by_name.get(column.name.casefold())) for index, column in enumerate(columns)]
 
 
 class RowReader:

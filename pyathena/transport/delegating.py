@@ -45,7 +45,7 @@ def _delegated(
     find_about = _finder(names, "target", "ref", "upload", "bucket")
     find_body = _finder(names, "body")
 
-    @functools.wraps(method)
+    @functools.wraps(method, updated=())  # else it would be as abstract as the method
     async def asked(self: DelegatingTransport, /, *args: P.args, **kwargs: P.kwargs) -> T:
         about, sent = find_about(args, kwargs), _size(find_body(args, kwargs))
         if isinstance(about, ObjectRef | MultipartUpload):

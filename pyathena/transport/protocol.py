@@ -8,9 +8,10 @@ Rules that hold for every method:
 * Arguments are checked before anything is sent: `ValueError` names the value and the bound.
 * Whatever goes wrong afterwards is an `S3Error` (see `pyathena.transport.errors`) with ``operation``, ``bucket`` and
   ``key`` set and the foreign exception, if any, as ``__cause__``. No foreign exception leaves a transport. A 200 answer
-  that carries an error is an error.
+  that carries an error is an error. ``status`` is the one of S3's answer (404, 412 …), also where no HTTP is spoken.
 * After `S3Transport.aclose` every method raises `S3ClosedError`; so does a request that still waited for its turn then.
-* An option that the transport cannot honour raises `S3NotSupportedError`; it is never ignored.
+* An option that the transport cannot honour raises `S3NotSupportedError`, which names it; it is never ignored.
+* Who inherits from `S3Transport` and lacks a method cannot be made (`TypeError`).
 * A transport can be used from several event loops, and from several threads, at the same time.
 * Cancelling a **read** (head, get, list, presign) ends it at once; what it occupies (a thread, a connection) is free
   when the work behind it has ended. Cancelling a **write** ends when its outcome is known, then raises
@@ -31,6 +32,7 @@ This module knows the standard library and ``typing_extensions`` only.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
@@ -98,6 +100,7 @@ _COPY = CopyOptions()
 class ObjectReader(Protocol):
     """Reads objects."""
 
+    @abstractmethod
     async def head_object(self, ref: ObjectRef, *, options: GetOptions = _GET) -> ObjectInfo:
         """Tell what an object is, without its bytes (HeadObject).
 
@@ -111,6 +114,7 @@ class ObjectReader(Protocol):
         """
         ...
 
+    @abstractmethod
     async def get_object_range(
         self,
         ref: ObjectRef,
@@ -155,6 +159,7 @@ class ObjectReader(Protocol):
 class ObjectWriter(Protocol):
     """Writes whole objects, each in one request. An object appears whole or not at all."""
 
+    @abstractmethod
     async def put_object(self, ref: ObjectRef, body: Buffer, *, options: PutOptions = _PUT) -> PutResult:
         """Write an object of up to 5 GiB (PutObject). ``ref.version_id`` must be None.
 
@@ -168,6 +173,7 @@ class ObjectWriter(Protocol):
         """
         ...
 
+    @abstractmethod
     async def copy_object(self, source: ObjectRef, target: ObjectRef, *, options: CopyOptions = _COPY) -> PutResult:
         """Copy an object of up to 5 GiB within S3 (CopyObject). ``target.version_id`` must be None.
 
@@ -186,6 +192,7 @@ class ObjectWriter(Protocol):
 class MultipartWriter(Protocol):
     """Writes an object in parts. Nothing appears before the upload is completed."""
 
+    @abstractmethod
     async def create_multipart_upload(self, ref: ObjectRef, *, options: PutOptions = _PUT) -> MultipartUpload:
         """Begin an upload (CreateMultipartUpload). Not to be repeated blindly: each answer lost leaves one open.
 
@@ -195,6 +202,7 @@ class MultipartWriter(Protocol):
         """
         ...
 
+    @abstractmethod
     async def upload_part(
         self, upload: MultipartUpload, part_number: int, body: Buffer, *, options: PutOptions = _PUT
     ) -> CompletedPart:
@@ -213,6 +221,7 @@ class MultipartWriter(Protocol):
         """
         ...
 
+    @abstractmethod
     async def upload_part_copy(
         self,
         upload: MultipartUpload,
@@ -239,6 +248,7 @@ class MultipartWriter(Protocol):
         """
         ...
 
+    @abstractmethod
     async def complete_multipart_upload(
         self, upload: MultipartUpload, parts: Sequence[CompletedPart], *, options: PutOptions = _PUT
     ) -> PutResult:
@@ -258,6 +268,7 @@ class MultipartWriter(Protocol):
         """
         ...
 
+    @abstractmethod
     async def abort_multipart_upload(self, upload: MultipartUpload, *, options: RequestOptions = _REQUEST) -> None:
         """Drop an upload and its parts (AbortMultipartUpload). Parts still under way may outlive it: end them first.
 
@@ -268,6 +279,7 @@ class MultipartWriter(Protocol):
         """
         ...
 
+    @abstractmethod
     async def list_multipart_uploads(
         self,
         bucket: str,
@@ -294,6 +306,7 @@ class MultipartWriter(Protocol):
 class ObjectDeleter(Protocol):
     """Deletes objects."""
 
+    @abstractmethod
     async def delete_objects(
         self, bucket: str, keys: Sequence[ObjectKey], *, options: DeleteOptions = _DELETE
     ) -> DeleteResult:
@@ -321,6 +334,7 @@ class ObjectDeleter(Protocol):
 class ObjectLister(Protocol):
     """Lists. A page is one request; the caller goes on with ``token``."""
 
+    @abstractmethod
     async def list_objects(
         self,
         bucket: str,
@@ -354,6 +368,7 @@ class ObjectLister(Protocol):
         """
         ...
 
+    @abstractmethod
     async def list_object_versions(
         self,
         bucket: str,
@@ -372,6 +387,7 @@ class ObjectLister(Protocol):
         """
         ...
 
+    @abstractmethod
     async def list_buckets(
         self, *, max_buckets: int = 1000, token: str | None = None, options: RequestOptions = _REQUEST
     ) -> BucketPage:
@@ -387,6 +403,7 @@ class ObjectLister(Protocol):
 class ObjectAdmin(Protocol):
     """Tags, access and versions of objects."""
 
+    @abstractmethod
     async def get_object_tagging(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> Mapping[str, str]:
         """Tell an object's tags (GetObjectTagging).
 
@@ -394,6 +411,7 @@ class ObjectAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def put_object_tagging(
         self, ref: ObjectRef, tags: Mapping[str, str], *, options: RequestOptions = _REQUEST
     ) -> None:
@@ -403,6 +421,7 @@ class ObjectAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def get_object_acl(self, ref: ObjectRef, *, options: RequestOptions = _REQUEST) -> AccessControl:
         """Tell who may do what with an object (GetObjectAcl).
 
@@ -410,6 +429,7 @@ class ObjectAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def put_object_acl(self, ref: ObjectRef, acl: str, *, options: RequestOptions = _REQUEST) -> None:
         """Give an object a canned ACL, such as ``public-read`` (PutObjectAcl).
 
@@ -417,6 +437,7 @@ class ObjectAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def get_bucket_versioning(
         self, bucket: str, *, options: RequestOptions = _REQUEST
     ) -> VersioningStatus | None:
@@ -430,6 +451,7 @@ class ObjectAdmin(Protocol):
 class BucketAdmin(Protocol):
     """Buckets themselves."""
 
+    @abstractmethod
     async def head_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> BucketInfo:
         """Tell whether a bucket is there and may be used, and its region if the server says it (HeadBucket).
 
@@ -441,6 +463,7 @@ class BucketAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def create_bucket(
         self,
         bucket: str,
@@ -464,6 +487,7 @@ class BucketAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def delete_bucket(self, bucket: str, *, options: RequestOptions = _REQUEST) -> None:
         """Delete a bucket that is empty (DeleteBucket).
 
@@ -475,6 +499,7 @@ class BucketAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def get_bucket_acl(self, bucket: str, *, options: RequestOptions = _REQUEST) -> AccessControl:
         """Tell who may do what with a bucket (GetBucketAcl).
 
@@ -482,6 +507,7 @@ class BucketAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def put_bucket_acl(self, bucket: str, acl: str, *, options: RequestOptions = _REQUEST) -> None:
         """Give a bucket a canned ACL (PutBucketAcl).
 
@@ -489,6 +515,7 @@ class BucketAdmin(Protocol):
         """
         ...
 
+    @abstractmethod
     async def put_bucket_versioning(
         self, bucket: str, status: VersioningStatus, *, options: RequestOptions = _REQUEST
     ) -> None:
@@ -502,6 +529,7 @@ class BucketAdmin(Protocol):
 class UrlSigner(Protocol):
     """Signs requests for others to send."""
 
+    @abstractmethod
     async def presigned_url(
         self,
         operation: PresignedOperation,
@@ -538,6 +566,7 @@ class S3Transport(
 ):
     """All that the filesystem asks of S3. Ask for the small protocols where less is enough."""
 
+    @abstractmethod
     async def aclose(self) -> None:
         """Release threads and connections; idempotent.
 

@@ -270,3 +270,10 @@ def test_an_instance_for_an_event_loop_is_never_that_of_another() -> None:
     assert AioS3FileSystem(**OPTIONS, loop=second).loop is second
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("name", ["asynchronous", "loop"])
+def test_who_gives_an_event_loop_to_the_synchronous_face_is_told_of_the_other(name: str) -> None:
+    options: dict[str, Any] = {name: None}
+    with pytest.raises(TypeError, match=f"unknown arguments: {name}; .*AioS3FileSystem"):
+        S3FileSystem(**options)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from pyathena.transport import memory
 from pyathena.transport.errors import (
@@ -1566,3 +1567,13 @@ def test_other_keys_are_not_denied(s3: InMemoryTransport) -> None:
     put(s3, "other", b"body")
     s3.deny("bucket", "key")
     assert read(s3, "other") == b"body"
+
+
+def test_a_transport_that_lacks_a_method_cannot_be_made() -> None:
+    class Half(S3Transport):
+        @override
+        async def aclose(self) -> None:
+            pass
+
+    with pytest.raises(TypeError, match=r"abstract.*get_object_range"):
+        Half()  # type: ignore[abstract]  # which a type checker says, too

@@ -47,6 +47,11 @@ def connections() -> None:
 def synchronous(connection: Connection[Cursor]) -> None:
     cursor = connection.cursor()
     assert_type(cursor.execute("SELECT %(n)s", {"n": 1}), Cursor)
+    by_name: dict[str, str] = {"a": "array(integer)"}
+    by_index: dict[int, str] = {0: "array(integer)"}
+    cursor.execute("SELECT a FROM t", result_set_type_hints=by_name)
+    cursor.execute("SELECT a FROM t", result_set_type_hints=by_index)
+    cursor.execute("SELECT a FROM t", result_set_type_hints={"a": "array(integer)", 0: "array(integer)"})
     assert_type(cursor.fetchone(), tuple[Any, ...] | None)
     assert_type(cursor.fetchmany(10), list[tuple[Any, ...]])
     assert_type(cursor.fetchall(), list[tuple[Any, ...]])
