@@ -393,6 +393,9 @@ def closing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 KINDS = ["gzip", "bz2", "xz", "lzma", "zip", "closing"]
 kinds = pytest.mark.parametrize("name", KINDS)
+OTHERS = ["bz2", "xz", "lzma", "closing"]
+SLOW = pytest.mark.slow
+SEVEN_MIB = pytest.param("gzip", 7 * MIB, marks=SLOW)
 
 
 def aio() -> tuple[Any, Recording]:
@@ -464,7 +467,9 @@ def test_open_and_read_of_a_small_compressed_object_is_one_request_synchronously
 
 
 @pytest.mark.parametrize("mode", ["wb", "w"])
-@pytest.mark.parametrize(("name", "size"), [*((name, 10) for name in KINDS), ("gzip", 7 * MIB)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("gzip", 10), ("zip", 10), *(pytest.param(name, 10, marks=SLOW) for name in OTHERS), SEVEN_MIB]
+)
 def test_an_exception_in_a_synchronous_block_publishes_nothing(
     sync_fs: tuple[Any, Recording], name: str, mode: str, size: int
 ) -> None:
@@ -480,7 +485,7 @@ def test_an_exception_in_a_synchronous_block_publishes_nothing(
     assert not asyncio.run(recording.inner.list_multipart_uploads("bucket")).uploads
 
 
-@kinds
+@pytest.mark.parametrize("name", ["gzip", "zip", *(pytest.param(name, marks=SLOW) for name in OTHERS)])
 @pytest.mark.parametrize("mode", ["wb", "w"])
 def test_a_forgotten_synchronous_writer_warns_and_uploads_nothing(
     sync_fs: tuple[Any, Recording], name: str, mode: str
