@@ -275,7 +275,11 @@ class Connection(BaseConnection, Generic[C]):
         return self._new_cursor(cursor or self.cursor_class, options)
 
     def close(self) -> None:
-        """Close connections to Athena and S3; idempotent. Queries that run go on."""
+        """Close connections to Athena and S3; idempotent.
+
+        Who waits for a query meanwhile gets a `ProgrammingError`, and the query is stopped (unless
+        ``kill_on_interrupt=False``): its result could not be read any more.
+        """
         self._closed = True
         self.api.close()
         self.runtime.close()

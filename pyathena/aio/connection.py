@@ -80,7 +80,11 @@ class AioConnection(BaseConnection, Generic[C]):
         self._made_filesystem = None
 
     async def aclose(self) -> None:
-        """Close connections to Athena and S3; idempotent. Queries that run go on."""
+        """Close connections to Athena and S3; idempotent.
+
+        Who waits for a query meanwhile gets a `ProgrammingError`, and the query is stopped (unless
+        ``kill_on_interrupt=False``): its result could not be read any more.
+        """
         filesystem = self._made_filesystem
         self.close()
         if filesystem is not None:

@@ -47,6 +47,8 @@ class AthenaApi:
     def __init__(self, connect: Callable[[], Any], runtime: Runtime) -> None:
         self._connect = connect
         self._runtime = runtime
+        self.closed = False
+        """Whether nothing is to be asked any more but that queries stop."""
         self._connecting = ProcessLock()
         self._by_process: dict[int, Any] = {}
 
@@ -61,7 +63,8 @@ class AthenaApi:
         return client
 
     def close(self) -> None:
-        """Close the client's idle connections."""
+        """Close the client's idle connections. From now on queries can be stopped, and nothing else be asked."""
+        self.closed = True
         client = self._by_process.pop(os.getpid(), None)
         if client is not None:
             client.close()
@@ -198,6 +201,8 @@ class AthenaApi:
         self, operation: str, arguments: Callable[[], Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T]
     ) -> T:
         def request() -> T:
+            if self.closed and operation != "stop_query_execution":
+                raise ProgrammingError("the connection was closed; make a new one")
             with translated():
                 send, said = getattr(self.client(), operation), arguments()
                 try:

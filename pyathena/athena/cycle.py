@@ -179,9 +179,10 @@ class QueryCycle:
                 try:
                     execution = await self._api.get_query_execution(query_id, self._retry)
                 except DatabaseError as error:
-                    unanswered = error
                     error.query_id = query_id
-                    error.add_note("The query may be running on: its state could not be asked for.")
+                    if not self._api.closed:
+                        unanswered = error
+                        error.add_note("The query may be running on: its state could not be asked for.")
                     raise
                 if polling.on_poll is not None:
                     polling.on_poll(execution)
@@ -191,6 +192,9 @@ class QueryCycle:
         except BaseException as error:
             if polling.stop_on_interrupt and error is not unanswered:
                 await self._shielded(self._api.stop_query_execution(query_id, self._retry), f"query {query_id}")
+                if self._api.closed:  # what was made anew for that
+                    self._api.close()
+                    self._runtime.close()
             raise
         raise AssertionError("intervals have no end")
 

@@ -786,7 +786,8 @@ class Face:
         Args:
             path: the object.
             value: its bytes.
-            mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is.
+            mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is, which S3
+                decides (``If-None-Match``); of servers that do not heed it, `open` with ``x`` looks before.
             chunksize: bytes of a part, 5 MiB or more.
             max_concurrency: most requests in flight for this call, 1 or more.
             callback: is told of the size, and of the bytes of each part.
@@ -1074,7 +1075,8 @@ class Face:
             lpath: the file.
             rpath: the object.
             callback: is told of the size, and of the bytes of each part.
-            mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is.
+            mode: ``overwrite``, or ``create`` which raises `FileExistsError` where an object is, which S3
+                decides (``If-None-Match``); of servers that do not heed it, `open` with ``x`` looks before.
             chunksize: bytes of a part, 5 MiB or more.
             max_concurrency: most requests in flight for this call, 1 or more.
             **kwargs: parameters of PutObject by S3's names.

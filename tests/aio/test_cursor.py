@@ -180,6 +180,25 @@ def test_no_thread_is_left_when_a_query_is_stopped_after_the_connection_was_clos
     assert no_thread_is_left()
 
 
+def test_a_query_under_way_is_stopped_when_its_connection_is_closed_and_nothing_more_is_asked(
+    athena: LocalAthena,
+) -> None:
+    athena.default = HANGS
+
+    async def program() -> None:
+        async with aio_connected(athena, poll_interval=0.01) as connection:
+            task = asyncio.create_task(connection.cursor().execute("SELECT 1"))
+            await asked(athena, "GetQueryExecution")
+        with pytest.raises(ProgrammingError, match="the connection was closed") as caught:
+            await asyncio.wait_for(task, 10)
+        assert caught.value.query_id in athena.executions
+        assert connection.api._by_process == {}
+
+    asyncio.run(program())
+    assert [execution.state for execution in athena.executions.values()] == ["CANCELLED"]
+    assert no_thread_is_left()
+
+
 def test_a_connection_serves_one_loop_after_the_other(athena: LocalAthena) -> None:
     connection = AioConnection[AioCursor](**reach(athena))
 
