@@ -95,7 +95,6 @@ class BaseConnection:
             raise ProgrammingError(
                 "which AWS region? Give region_name=, or set AWS_DEFAULT_REGION or the profile's region"
             )
-        self._closed = False
         self._making = ProcessLock()
         self._made_filesystem: Any = None
         self.runtime, self.decoding = self._runtimes()
@@ -185,12 +184,11 @@ class BaseConnection:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return self._closed
+        return self.api.closed
 
     def check_open(self) -> None:
         """Raise `ProgrammingError` if it was closed."""
-        if self._closed:
-            raise ProgrammingError("the connection was closed; make a new one")
+        self.api.check_open()
 
     # --- results ---------------------------------------------------------------------------------
 
@@ -280,7 +278,6 @@ class Connection(BaseConnection, Generic[C]):
         Who waits for a query meanwhile gets a `ProgrammingError`, and the query is stopped (unless
         ``kill_on_interrupt=False``): its result could not be read any more.
         """
-        self._closed = True
         self.api.close()
         self.runtime.close()
         filesystem, self._made_filesystem = self._made_filesystem, None

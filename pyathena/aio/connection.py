@@ -73,10 +73,9 @@ class AioConnection(BaseConnection, Generic[C]):
 
     def close(self) -> None:
         """Begin no more, and let connections go without waiting for what is under way; idempotent."""
-        self._closed = True
+        self.api.close()
         self.runtime.close()
         self.decoding.close()
-        self.api.close()
         self._made_filesystem = None
 
     async def aclose(self) -> None:

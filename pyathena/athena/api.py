@@ -48,7 +48,7 @@ class AthenaApi:
         self._connect = connect
         self._runtime = runtime
         self.closed = False
-        """Whether nothing is to be asked any more but that queries stop."""
+        """Whether it was closed, so that nothing is to be begun any more."""
         self._connecting = ProcessLock()
         self._by_process: dict[int, Any] = {}
 
@@ -62,8 +62,13 @@ class AthenaApi:
                     client = self._by_process[os.getpid()] = self._connect()
         return client
 
+    def check_open(self) -> None:
+        """Raise `ProgrammingError` if it was closed."""
+        if self.closed:
+            raise ProgrammingError("the connection was closed; make a new one")
+
     def close(self) -> None:
-        """Close the client's idle connections. From now on queries can be stopped, and nothing else be asked."""
+        """Close the client's idle connections. A query can still be stopped, by a client that is made anew."""
         self.closed = True
         client = self._by_process.pop(os.getpid(), None)
         if client is not None:
@@ -201,8 +206,6 @@ class AthenaApi:
         self, operation: str, arguments: Callable[[], Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T]
     ) -> T:
         def request() -> T:
-            if self.closed and operation != "stop_query_execution":
-                raise ProgrammingError("the connection was closed; make a new one")
             with translated():
                 send, said = getattr(self.client(), operation), arguments()
                 try:

@@ -123,6 +123,7 @@ class QueryCycle:
 
         async def attempt() -> str:
             nonlocal unanswered
+            self._api.check_open()
             attempts.append(_Attempt(self._api, self._runtime, request))
             await attempts[-1].task.wait()
             try:
@@ -176,13 +177,12 @@ class QueryCycle:
             if on_start is not None:
                 on_start(query_id)
             for interval in poll_intervals(polling.interval):
+                self._api.check_open()
                 try:
                     execution = await self._api.get_query_execution(query_id, self._retry)
                 except DatabaseError as error:
-                    error.query_id = query_id
-                    if not self._api.closed:
-                        unanswered = error
-                        error.add_note("The query may be running on: its state could not be asked for.")
+                    unanswered = error
+                    error.add_note("The query may be running on: its state could not be asked for.")
                     raise
                 if polling.on_poll is not None:
                     polling.on_poll(execution)
@@ -190,11 +190,10 @@ class QueryCycle:
                     return execution
                 await self._runtime.sleep(interval)
         except BaseException as error:
+            if isinstance(error, DatabaseError):
+                error.query_id = query_id
             if polling.stop_on_interrupt and error is not unanswered:
                 await self._shielded(self._api.stop_query_execution(query_id, self._retry), f"query {query_id}")
-                if self._api.closed:  # what was made anew for that
-                    self._api.close()
-                    self._runtime.close()
             raise
         raise AssertionError("intervals have no end")
 
@@ -204,6 +203,10 @@ class QueryCycle:
             await self._runtime.shield(step, self._stop_seconds)
         except Exception as error:
             _LOG.warning("Could not stop %s: %s", what, error)
+        finally:
+            if self._api.closed:  # what was made anew for that
+                self._api.close()
+                self._runtime.close()
 
     async def find_cached(self, request: QueryRequest, size: int, seconds: float) -> QueryExecution | None:
         """Return the newest query that has done the same and succeeded, if there is one among the latest.
