@@ -1,27 +1,7 @@
 """The errors of `pyathena.errors` by the name of PyAthena's module, for code that comes from there."""
 
-from pyathena.errors import (
-    DatabaseError,
-    DataError,
-    Error,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-    Warning,  # noqa: A004  # PEP 249 names it so
-)
+from pyathena import errors
+from pyathena.errors import *  # noqa: F403  # what __all__ says
 
-__all__ = [
-    "DataError",
-    "DatabaseError",
-    "Error",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "NotSupportedError",
-    "OperationalError",
-    "ProgrammingError",
-    "Warning",
-]
+__all__: list[str] = []
+__all__ += errors.__all__

@@ -94,7 +94,7 @@ def local_sources(
     if single and trailing_sep(os.fspath(path)) and not asked.endswith("/"):  # type: ignore[arg-type]  # one path
         asked += "/"
     each_asked = [asked] if single else asked
-    named = [each for each in each_asked if has_magic(each) and os.path.lexists(each)]
+    named = {each for each in each_asked if has_magic(each) and os.path.lexists(each)}
     others = [each for each in each_asked if each not in named]
     pattern = single and has_magic(asked) and not named
     expanded = {name.rstrip("/") or "/" for name in named}

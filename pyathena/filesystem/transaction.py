@@ -26,8 +26,8 @@ __all__ = ["DeferredFile", "S3Transaction", "one_at_a_time"]
 def one_at_a_time() -> RuntimeError:
     """Make the error of who begins a transaction where one is under way."""
     return RuntimeError(
-        "a transaction of this filesystem is under way, and there is one at a time: make another filesystem with "
-        "skip_instance_cache=True, or write without a transaction"
+        "a transaction of this filesystem is under way, or this one has ended, and there is one at a time: make "
+        "another filesystem with skip_instance_cache=True, write without one, or take fs.transaction anew"
     )
 
 
@@ -78,8 +78,7 @@ class S3Transaction(Transaction):
         if self._begun or self.fs is None:
             raise one_at_a_time()
         self._begun = True
-        self.files = deque()
-        self.fs._intrans = True
+        super().start()
 
     @override
     def complete(self, commit: bool = True) -> None:

@@ -269,9 +269,9 @@ class PartWriter:
         try:
             while at < view.nbytes:
                 size = self._part_size()
-                if len(self._buffer) >= size:
+                if len(self._buffer) == size:
                     # It is sent when more comes, so that an object of just one part is one request.
-                    await self._send(self._buffer, len(self._buffer))
+                    await self._send(self._buffer, size)
                     self._buffer = bytearray()
                 elif immutable and not self._buffer and view.nbytes - at > size:
                     await self._send(view[at : at + size], size)
